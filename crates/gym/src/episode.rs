@@ -1,0 +1,196 @@
+//! One agent working on one task: messages, tool calls, submission, grade.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A message as policies see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The task.
+    User,
+    /// The policy.
+    Assistant,
+    /// A tool's observation.
+    Tool,
+}
+
+/// One assistant turn, as parsed from what the policy produced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Text outside tool calls.
+    pub text: String,
+    /// Tool calls in order. None means that the episode ends and `text` is the answer.
+    pub calls: Vec<ToolCall>,
+    /// Set when the text could not be parsed; the loop shows it to the policy as an observation.
+    pub malformed: Option<String>,
+}
+
+/// A call of one of the two tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tool", rename_all = "snake_case")]
+pub enum ToolCall {
+    /// Runs a shell command in the repository.
+    Bash {
+        /// The command line.
+        command: String,
+    },
+    /// Replaces the only occurrence of `old` in a file; an empty `old` creates the file.
+    StrReplace {
+        /// The file, relative to the repository.
+        path: String,
+        /// Text that must occur exactly once.
+        old: String,
+        /// What stands there afterwards.
+        new: String,
+    },
+}
+
+/// What a tool call gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// What the policy reads.
+    pub text: String,
+    /// Exit status of a command; `None` for `str_replace` and for commands that were killed.
+    pub status: Option<i32>,
+    /// Wall time in the sandbox.
+    pub duration: Duration,
+}
+
+/// One step: what the policy said and what it saw then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The assistant turn.
+    pub reply: Reply,
+    /// One observation per call.
+    pub observations: Vec<Observation>,
+}
+
+/// Why an episode ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The policy answered without a tool call.
+    Submitted,
+    /// The turn limit of the task.
+    TurnLimit,
+    /// The policy's context was full.
+    ContextFull,
+}
+
+/// What is handed in: the final answer and the files that differ from the task's tree, read from the host side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Text of the last assistant turn.
+    pub answer: String,
+    /// Changed files, sorted by path.
+    pub files: Vec<FileChange>,
+}
+
+/// One changed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Path relative to the repository.
+    pub path: String,
+    /// New content; `None` when the file was deleted. Files that are not UTF-8 text, links and devices never get here.
+    pub content: Option<String>,
+}
+
+/// The verdict on an episode. A failure of infrastructure is never a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// The submission was judged.
+    Scored(Score),
+    /// The infrastructure failed; says nothing about the policy.
+    Invalid(InvalidCause),
+}
+
+/// A judged submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The reward as the skill defines it: ±1 for `localize`, 0 or 1 elsewhere.
+    pub reward: f64,
+    /// One code of the failure taxonomy; `ok` for full reward.
+    pub code: String,
+    /// One line for people.
+    pub detail: String,
+    /// Outcome per test or per run, for the record.
+    pub table: Vec<(String, String)>,
+}
+
+/// Which boundary failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "boundary", content = "message", rename_all = "snake_case")]
+pub enum InvalidCause {
+    /// Creating or using a sandbox failed.
+    Sandbox(String),
+    /// The model server or engine failed.
+    Model(String),
+    /// The grader could not do its work.
+    Grader(String),
+    /// The task or its pack is broken.
+    Task(String),
+}
+
+/// Token ids of a whole episode, as sampled: never decoded and encoded again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TokenTrace {
+    /// All ids: prompt, sampled, observations.
+    pub ids: Vec<u32>,
+    /// For each id, whether the policy sampled it.
+    pub sampled: Vec<bool>,
+    /// For each id, its log-probability (natural logarithm) when it was sampled; 0 where it was not.
+    pub logprobs: Vec<f32>,
+    /// Version of the weights that sampled them.
+    pub weight_version: u64,
+}
+
+/// One finished episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The task.
+    pub task: String,
+    /// Its skill.
+    pub skill: String,
+    /// Which of the group's samples this is, from 0.
+    pub sample: u32,
+    /// Name of the policy.
+    pub policy: String,
+    /// The first message.
+    pub prompt: String,
+    /// What happened.
+    pub steps: Vec<Step>,
+    /// Why it ended; `None` when it became invalid first.
+    pub end: Option<End>,
+    /// What was handed in.
+    pub submission: Submission,
+    /// The verdict.
+    pub grade: Grade,
+    /// Tokens, when the policy is an engine.
+    pub tokens: Option<TokenTrace>,
+    /// Wall time of acting, without grading.
+    pub acting: Duration,
+    /// Wall time of grading.
+    pub grading: Duration,
+}
+
+impl Episode {
+    /// The reward, if the episode was judged.
+    pub fn reward(&self) -> Option<f64> {
+        match &self.grade {
+            Grade::Scored(score) => Some(score.reward),
+            Grade::Invalid(_) => None,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! From a repository to graded episodes; no machine learning, no terminal.
+//!
+//! In reading order: the nouns ([`tree`], [`project`], [`record`], [`task`], [`episode`]); where projects come from
+//! ([`sources`]) and how bugs get into them ([`mutation`], [`languages`]); what is asked and how it is graded
+//! ([`skills`], [`grade`], [`gate`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
+//! ([`store`]). This crate never prints, never reads the environment and never exits.
+
+pub mod episode;
+pub mod project;
+pub mod record;
+pub mod task;
+pub mod tree;

@@ -1,0 +1,54 @@
+//! A healthy package with its tests, before any bug is put into it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tree::Tree;
+
+/// A package at one version, as every source delivers it.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Name of the distribution, for example `more-itertools`.
+    pub name: String,
+    /// Version, or the empty string when it has none.
+    pub version: String,
+    /// All files: sources, tests, documentation. No history, no bytecode, no build results.
+    pub tree: Tree,
+    /// How its tests are run.
+    pub tests: TestSetup,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// How the tests of a Python project are run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestSetup {
+    /// Who runs them.
+    pub runner: RunnerKind,
+    /// Test files, relative to the project.
+    pub files: Vec<String>,
+    /// Directories to put on the import path, relative to the project; the empty string is its root.
+    pub import_roots: Vec<String>,
+    /// Requirements to install beside the interpreter, as `pip` takes them; the project itself is never among them.
+    pub requirements: Vec<String>,
+}
+
+/// Who runs the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunnerKind {
+    /// The shipped runner: plain `test_*` functions with `assert`; needs nothing but an interpreter.
+    Plain,
+    /// pytest from the environment, with the shipped reporter plugin.
+    Pytest,
+}
+
+/// Where a project came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// `path`, `pypi` or `generated`.
+    pub source: String,
+    /// What the source needs to make it again: a path, `name==version`, or a seed.
+    pub locator: String,
+    /// Licence as the package states it, or the empty string.
+    pub licence: String,
+}

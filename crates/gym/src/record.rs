@@ -1,0 +1,77 @@
+//! One validated bug, from which tasks of several skills are derived.
+
+use serde::{Deserialize, Serialize};
+
+use crate::project::{Origin, TestSetup};
+use crate::tree::Tree;
+
+/// A test: `path/to/test_file.py::test_name`, or `…::Class::test_name`, or with `[parameters]` at the end.
+pub type TestId = String;
+
+/// A bug that execution has confirmed: the fixed tree passes its tests, the buggy tree fails some of them.
+#[derive(Debug, Clone)]
+pub struct BugRecord {
+    /// Content hash of the trees and the test lists; groups all tasks made from this bug.
+    pub id: String,
+    /// Name of the project.
+    pub project: String,
+    /// Where the project came from.
+    pub origin: Origin,
+    /// How its tests are run.
+    pub tests: TestSetup,
+    /// The healthy tree, with all tests.
+    pub fixed: Tree,
+    /// The same tree with the bug, with all tests.
+    pub buggy: Tree,
+    /// What was changed to make the bug.
+    pub mutation: Mutation,
+    /// Tests that fail on the buggy and pass on the fixed tree, sorted.
+    pub fail_to_pass: Vec<TestId>,
+    /// Tests that pass on both, sorted.
+    pub pass_to_pass: Vec<TestId>,
+    /// What was seen when the fail-to-pass tests ran on the buggy tree; at least one.
+    pub symptoms: Vec<Symptom>,
+}
+
+/// One edit of one source file, in bytes of the healthy file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mutation {
+    /// The operator's name, for example `relational_boundary`.
+    pub operator: String,
+    /// The file, relative to the project.
+    pub path: String,
+    /// First byte that is replaced.
+    pub start: usize,
+    /// One past the last byte that is replaced.
+    pub end: usize,
+    /// What stood there.
+    pub before: String,
+    /// What stands there now.
+    pub after: String,
+    /// Innermost function around the edit, `name` or `Class.name`.
+    pub function: String,
+    /// Line of the edit in the healthy file, from 1.
+    pub line: usize,
+}
+
+impl Mutation {
+    /// The file with the edit made.
+    pub fn apply(&self, source: &str) -> String {
+        format!("{}{}{}", &source[..self.start], self.after, &source[self.end..])
+    }
+}
+
+/// What a failing test showed, taken from the running frame and not from printed text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Symptom {
+    /// The test that failed.
+    pub test: TestId,
+    /// The call under test as source, for example `clamp(3, 5, 9)`, when the failing assertion compares one with a value.
+    pub call: Option<String>,
+    /// `repr` of what the call gave on the buggy tree.
+    pub actual: Option<String>,
+    /// `repr` of what it gives on the fixed tree.
+    pub expected: Option<String>,
+    /// Class and message when something was raised instead.
+    pub exception: Option<String>,
+}

@@ -1,0 +1,87 @@
+//! What came out of a command, and what changed on disk.
+
+use std::time::Duration;
+
+/// The result of one command.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// How the command ended.
+    pub outcome: Outcome,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// What was written to file descriptor 3; empty unless [`crate::Command::report`] was set.
+    pub report: Captured,
+    /// Wall time from start to end.
+    pub duration: Duration,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// By itself, with this exit status.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// Killed at its wall-time limit.
+    TimedOut,
+    /// Killed because the sandbox reached its memory limit.
+    OutOfMemory,
+}
+
+impl Outcome {
+    /// Whether the command exited with status 0.
+    pub fn success(self) -> bool {
+        self == Self::Exited(0)
+    }
+}
+
+/// The kept head of a byte stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The first bytes, up to the limit.
+    pub bytes: Vec<u8>,
+    /// How many bytes came in all.
+    pub total: u64,
+}
+
+impl Captured {
+    /// Whether bytes were thrown away.
+    pub fn truncated(&self) -> bool {
+        self.total > self.bytes.len() as u64
+    }
+
+    /// The kept bytes as text; invalid UTF-8 becomes the replacement character.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// One difference between the layers and the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Path relative to the working directory, `/` between components.
+    pub path: String,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A regular file is new or has other bytes or another mode.
+    File {
+        /// Length in bytes.
+        size: u64,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// The file or the whole directory is gone.
+    Deleted,
+    /// A symbolic link is new or changed. Its target is never followed.
+    Link,
+    /// Something that is neither file, directory nor link: device, fifo, socket.
+    Special,
+}

@@ -1,0 +1,3 @@
+//! From graded episodes to new weights; the only crate with tensors, and those live only in `engines/`.
+
+pub mod engines;
