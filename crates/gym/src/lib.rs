@@ -8,5 +8,6 @@
 pub mod episode;
 pub mod project;
 pub mod record;
+pub mod stats;
 pub mod task;
 pub mod tree;
