@@ -9,5 +9,6 @@ pub mod episode;
 pub mod project;
 pub mod record;
 pub mod stats;
+pub mod store;
 pub mod task;
 pub mod tree;
