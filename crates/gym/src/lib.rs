@@ -6,6 +6,7 @@
 //! ([`store`]). This crate never prints, never reads the environment and never exits.
 
 pub mod episode;
+pub mod mutation;
 pub mod project;
 pub mod record;
 pub mod stats;

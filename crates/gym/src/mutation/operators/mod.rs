@@ -1,0 +1,42 @@
+//! The operators, one file each, and the registry.
+
+mod arithmetic;
+mod break_continue;
+mod constant;
+mod default_argument;
+mod logical;
+mod negate_condition;
+mod relational_boundary;
+mod relational_negate;
+mod remove_guard;
+mod remove_statement;
+mod return_default;
+mod similar_method;
+mod slice_bounds;
+mod swap_arguments;
+mod swap_operands;
+mod wrong_parameter;
+
+use super::Operator;
+
+/// Every operator; where two give the same text, the first one names it.
+pub fn all() -> &'static [&'static dyn Operator] {
+    &[
+        &relational_boundary::RelationalBoundary,
+        &relational_negate::RelationalNegate,
+        &logical::Logical,
+        &negate_condition::NegateCondition,
+        &arithmetic::Arithmetic,
+        &slice_bounds::SliceBounds,
+        &similar_method::SimilarMethod,
+        &default_argument::DefaultArgument,
+        &constant::Constant,
+        &swap_arguments::SwapArguments,
+        &swap_operands::SwapOperands,
+        &wrong_parameter::WrongParameter,
+        &return_default::ReturnDefault,
+        &remove_statement::RemoveStatement,
+        &remove_guard::RemoveGuard,
+        &break_continue::BreakContinue,
+    ]
+}
