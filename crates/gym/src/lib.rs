@@ -5,11 +5,16 @@
 //! ([`skills`], [`grade`], [`gate`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
 //! ([`store`]). This crate never prints, never reads the environment and never exits.
 
+pub mod agent;
 pub mod episode;
 pub mod mutation;
+pub mod policy;
 pub mod project;
 pub mod record;
+pub mod rollout;
 pub mod stats;
 pub mod store;
 pub mod task;
+#[cfg(test)]
+mod testkit;
 pub mod tree;

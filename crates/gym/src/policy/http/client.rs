@@ -1,0 +1,145 @@
+//! Posts one request until it has an answer or no further attempt makes sense.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body, Proxy};
+
+use super::HttpConfig;
+use super::failure::{Failure, excerpt};
+use crate::policy::PolicyError;
+
+/// Answers longer than this are not chat completions.
+const MAX_BODY_BYTES: u64 = 32 << 20;
+/// The longest pause between two attempts, whatever the server asks for.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Posts to one address.
+#[derive(Clone)]
+pub(super) struct Client {
+    agent: Agent,
+    url: String,
+    authorization: Option<String>,
+    timeout: Duration,
+    attempts: u32,
+    backoff: Duration,
+}
+
+/// What came of a request.
+pub(super) enum Posted {
+    /// The server's answer.
+    Body(Value),
+    /// The conversation does not fit into the model's context.
+    ContextFull,
+}
+
+impl Client {
+    pub(super) fn new(config: &HttpConfig) -> Result<Self, PolicyError> {
+        Ok(Self {
+            agent: agent(config)?,
+            url: url(&config.base_url)?,
+            authorization: config.api_key.as_ref().map(|key| format!("Bearer {key}")),
+            timeout: config.timeout,
+            attempts: config.attempts,
+            backoff: config.backoff,
+        })
+    }
+
+    /// Posts `request`, again while the server is unreachable or overloaded.
+    ///
+    /// # Errors
+    /// The last failure, with the address and the next step.
+    pub(super) fn post(&self, request: &Map<String, Value>) -> Result<Posted, PolicyError> {
+        let mut pause = self.backoff;
+        let mut attempt = 1;
+        loop {
+            let mut asked = Duration::ZERO;
+            match self.attempt(request, &mut asked) {
+                Ok(posted) => return Ok(posted),
+                Err(failure) if !failure.retry || attempt >= self.attempts => return Err(failure.error),
+                Err(_) => sleep(pause.max(asked).min(MAX_PAUSE)),
+            }
+            attempt += 1;
+            pause *= 2;
+        }
+    }
+
+    /// The error for an answer that is JSON but no chat completion.
+    pub(super) fn nonsense(&self, why: &str) -> PolicyError {
+        Failure::nonsense(&self.url, why).error
+    }
+
+    /// One request. `asked` becomes the pause that the server asks for.
+    fn attempt(&self, request: &Map<String, Value>, asked: &mut Duration) -> Result<Posted, Failure> {
+        let broken = |error| Failure::transport(&self.url, &error, self.timeout);
+        let mut post = self.agent.post(&self.url);
+        if let Some(authorization) = &self.authorization {
+            post = post.header("authorization", authorization);
+        }
+        let mut response = post.send_json(request).map_err(broken)?;
+        *asked = retry_after(&response).unwrap_or_default();
+        let body = response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec().map_err(broken)?;
+        self.classify(response.status().as_u16(), &String::from_utf8_lossy(&body))
+    }
+
+    fn classify(&self, status: u16, body: &str) -> Result<Posted, Failure> {
+        let json: Option<Value> = serde_json::from_str(body).ok();
+        match (real_status(status, json.as_ref()), json) {
+            (200, Some(json)) => Ok(Posted::Body(json)),
+            (200, None) => Err(Failure::nonsense(&self.url, &format!("expected JSON, got `{}`", excerpt(body)))),
+            (400 | 413 | 422, _) if is_context_full(body) => Ok(Posted::ContextFull),
+            (status, _) => Err(Failure::status(&self.url, status, body)),
+        }
+    }
+}
+
+fn url(base: &str) -> Result<String, PolicyError> {
+    let url = format!("{}/chat/completions", base.trim_end_matches('/'));
+    let has_scheme = base.starts_with("http://") || base.starts_with("https://");
+    match has_scheme && url.parse::<Uri>().is_ok() {
+        true => Ok(url),
+        false => {
+            let next = "give one such as `http://localhost:8000/v1`";
+            Err(PolicyError::Unavailable(format!("`{base}` is not a URL; {next}")))
+        }
+    }
+}
+
+fn agent(config: &HttpConfig) -> Result<Agent, PolicyError> {
+    let proxy = config.proxy.as_deref().map(Proxy::new).transpose();
+    let proxy = proxy.map_err(|error| PolicyError::Unavailable(format!("the proxy is not usable: {error}")))?;
+    let settings = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_global(Some(config.timeout))
+        // Set in any case: otherwise it would come from the environment.
+        .proxy(proxy);
+    Ok(Agent::new_with_config(settings.build()))
+}
+
+/// Some gateways wrap the failure of the server behind them in a success.
+fn real_status(status: u16, json: Option<&Value>) -> u16 {
+    match json.map(|json| &json["error"]) {
+        Some(error) if status == 200 && !error.is_null() => {
+            error["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(502)
+        }
+        _ => status,
+    }
+}
+
+/// The pause that the server asks for, when it is given in seconds.
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Servers agree on the status, not on the words.
+fn is_context_full(body: &str) -> bool {
+    let body = body.to_lowercase();
+    let words = ["context_length", "context length", "context size", "context window", "prompt is too long"];
+    words.iter().any(|words| body.contains(words))
+}

@@ -1,0 +1,16 @@
+//! Many episodes at once: every job that is started comes out exactly once, as graded or as invalid with a cause.
+//!
+//! [`dispatch`] is the scheduler, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
+//! episodes; whoever calls it connects a store or a trainer.
+
+mod attempt;
+mod dispatch;
+mod seed;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use dispatch::{Job, dispatch};
+pub use seed::seed;
+pub use world::World;
