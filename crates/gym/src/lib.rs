@@ -6,7 +6,9 @@
 //! ([`store`]). This crate never prints, never reads the environment and never exits.
 
 pub mod agent;
+pub mod baseline;
 pub mod episode;
+pub mod languages;
 pub mod mutation;
 pub mod policy;
 pub mod project;
@@ -18,3 +20,4 @@ pub mod task;
 #[cfg(test)]
 mod testkit;
 pub mod tree;
+pub mod validate;

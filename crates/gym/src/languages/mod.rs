@@ -1,0 +1,3 @@
+//! One folder per language: toolchain, environment, test runner, syntax.
+
+pub mod python;

@@ -1,0 +1,36 @@
+//! Which functions each test enters, so that the tests that matter for an edit can be chosen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::syntax;
+use crate::record::TestId;
+
+/// Functions entered by each test, as recorded in one run of a healthy tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// File and first line of every function that some test entered.
+    pub functions: Vec<(String, usize)>,
+    /// For each test, positions in `functions`.
+    pub touched: BTreeMap<TestId, BTreeSet<usize>>,
+    /// What was entered while test files were imported; every test may depend on it.
+    pub imported: BTreeSet<usize>,
+}
+
+impl Coverage {
+    /// The tests that enter the function around a line of a healthy file; `None` when any test may depend on it, because the line is
+    /// outside functions or the function runs at import.
+    pub fn touching(&self, path: &str, source: &str, line: usize) -> Option<BTreeSet<TestId>> {
+        let functions = syntax::functions(source);
+        let around = functions.iter().filter(|span| (span.line_start..=span.line_end).contains(&line));
+        let innermost = around.min_by_key(|span| span.line_end - span.line_start)?;
+        let lines = innermost.line_start..=innermost.line_end;
+        let wanted = |&index: &usize| {
+            self.functions.get(index).is_some_and(|(file, first)| file == path && lines.contains(first))
+        };
+        if self.imported.iter().any(wanted) {
+            return None;
+        }
+        let tests = self.touched.iter().filter(|(_, entered)| entered.iter().any(wanted));
+        Some(tests.map(|(test, _)| test.clone()).collect())
+    }
+}

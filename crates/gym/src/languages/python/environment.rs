@@ -1,0 +1,156 @@
+//! What the tests of one project run in: interpreter, packages, shipped test runner; all read-only, all offline.
+//!
+//! An environment only knows how tests are run, not which trees: callers hand in the layers of a tree when they ask for a
+//! [`SandboxSpec`]. Inside, the project is at [`WORKDIR`], `python3` and `python` are the environment's interpreter, and the project's
+//! import roots and packages are importable.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use basis_sandbox::{Limits, Mount, SandboxSpec};
+
+use super::dependencies::{self, Lock};
+use super::{PythonError, Toolchain};
+use crate::project::{RunnerKind, TestSetup};
+use crate::tree::LayerStore;
+
+/// Where the project's tree is in every sandbox.
+pub const WORKDIR: &str = "/repo";
+/// Where the test runner and the links to the interpreter are.
+pub(super) const RUNNER: &str = "/opt/basis";
+/// Where the packages that tests need are.
+pub(super) const PACKAGES: &str = "/opt/packages";
+
+const RUNNER_FILES: [(&str, &str); 5] = [
+    ("channel.py", include_str!("runner/channel.py")),
+    ("coverage_recorder.py", include_str!("runner/coverage_recorder.py")),
+    ("plain.py", include_str!("runner/plain.py")),
+    ("reporter.py", include_str!("runner/reporter.py")),
+    ("symptom.py", include_str!("runner/symptom.py")),
+];
+
+/// Compiles the runner once, so that no test run has to; the files never change, so their times need no check.
+const COMPILE: &str = "\
+import py_compile, sys
+for path in sys.argv[1:]:
+    py_compile.compile(path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)";
+
+/// An interpreter with the packages and the runner that one kind of project needs.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    toolchain: Toolchain,
+    setup: TestSetup,
+    runner: PathBuf,
+    packages: Option<(PathBuf, Lock)>,
+}
+
+impl Environment {
+    /// Makes the environment, or takes its layers from `store` when they are there. Only pytest projects fetch anything, and only
+    /// wheels: no code of any package runs on the host.
+    ///
+    /// # Errors
+    /// [`PythonError`] when requirements cannot be resolved or fetched, or a layer cannot be written.
+    pub fn prepare(store: &LayerStore, toolchain: &Toolchain, setup: &TestSetup) -> Result<Self, PythonError> {
+        let runner = runner_layer(store, toolchain)?;
+        let packages = match setup.runner {
+            RunnerKind::Plain => None,
+            RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
+        };
+        Ok(Self { toolchain: toolchain.clone(), setup: setup.clone(), runner, packages })
+    }
+
+    /// The interpreter.
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// How tests are run.
+    pub fn setup(&self) -> &TestSetup {
+        &self.setup
+    }
+
+    /// What was resolved for the requirements; empty when nothing is needed.
+    pub fn lock(&self) -> &[String] {
+        self.packages.as_ref().map_or(&[], |(_, lock)| &lock.0)
+    }
+
+    /// A sandbox with the project's tree made of `layers`, lowest first.
+    pub fn spec(&self, layers: Vec<PathBuf>, limits: Limits) -> SandboxSpec {
+        SandboxSpec { layers, workdir: WORKDIR.to_owned(), mounts: self.mounts(), env: self.variables(), limits }
+    }
+
+    /// Absolute paths inside the sandbox that the project's modules and packages are imported from, packages first: a tree cannot put
+    /// its own module in the place of the test runner.
+    pub(super) fn import_path(&self) -> Vec<String> {
+        let packages = self.packages.iter().map(|_| PACKAGES.to_owned());
+        packages.chain(self.import_roots()).collect()
+    }
+
+    fn import_roots(&self) -> impl Iterator<Item = String> {
+        self.setup.import_roots.iter().map(|root| match root.as_str() {
+            "" => WORKDIR.to_owned(),
+            root => format!("{WORKDIR}/{root}"),
+        })
+    }
+
+    fn mounts(&self) -> Vec<Mount> {
+        let same_place = |path: &PathBuf| Mount { source: path.clone(), target: path.display().to_string() };
+        let mut mounts: Vec<Mount> = self.toolchain.host_directories.iter().map(same_place).collect();
+        mounts.push(Mount { source: self.runner.clone(), target: RUNNER.to_owned() });
+        mounts.extend(
+            self.packages.iter().map(|(layer, _)| Mount { source: layer.clone(), target: PACKAGES.to_owned() }),
+        );
+        mounts
+    }
+
+    fn variables(&self) -> BTreeMap<String, String> {
+        let roots: Vec<String> = self.import_roots().chain(self.packages.iter().map(|_| PACKAGES.to_owned())).collect();
+        [
+            ("PATH", format!("{RUNNER}/bin:/usr/local/bin:/usr/bin:/bin")),
+            ("PYTHONPATH", roots.join(":")),
+            ("PYTHONHASHSEED", "0".to_owned()),
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+            ("PYTHONNOUSERSITE", "1".to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("TZ", "UTC".to_owned()),
+            ("HOME", "/tmp".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+fn runner_layer(store: &LayerStore, toolchain: &Toolchain) -> Result<PathBuf, PythonError> {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in RUNNER_FILES {
+        hasher.update(name.as_bytes()).update(text.as_bytes());
+    }
+    hasher.update(toolchain.version.as_bytes()).update(toolchain.executable.as_os_str().as_encoded_bytes());
+    let key = format!("runner-{}", &hasher.finalize().to_hex()[..32]);
+    Ok(store.build(&key, &|directory| write_runner(directory, toolchain))?)
+}
+
+fn write_runner(directory: &Path, toolchain: &Toolchain) -> std::io::Result<()> {
+    let bin = directory.join("bin");
+    std::fs::create_dir(&bin)?;
+    for name in ["python3", "python"] {
+        symlink(&toolchain.executable, bin.join(name))?;
+    }
+    let mut compile = Command::new(&toolchain.executable);
+    compile.args(["-I", "-S", "-c", COMPILE]).current_dir(directory);
+    for (name, text) in RUNNER_FILES {
+        std::fs::write(directory.join(name), text)?;
+        compile.arg(name);
+    }
+    let output = compile.output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!(
+            "`{}` cannot compile the test runner: {}",
+            toolchain.executable.display(),
+            String::from_utf8_lossy(&output.stderr)
+        ))),
+    }
+}

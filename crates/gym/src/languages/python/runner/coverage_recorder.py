@@ -1,0 +1,62 @@
+"""Records which functions of the project each test enters, so that later runs can be limited to the tests that matter.
+
+A function is its file and its first line. What is entered while test files are imported is recorded under the empty id: any
+test may depend on it. Uses `sys.monitoring` where there is one and a profile function elsewhere.
+"""
+
+import sys
+import threading
+
+TOOL = 3
+
+
+class Recorder:
+    def __init__(self, root):
+        self.root = root + "/"
+        self.entered = {}
+        self.current = set()
+        self.monitoring = getattr(sys, "monitoring", None)
+        if self.monitoring:
+            self.monitoring.use_tool_id(TOOL, "basis")
+            self.monitoring.register_callback(TOOL, self.monitoring.events.PY_START, self.on_start)
+
+    def start(self, identity):
+        self.current = self.entered.setdefault(identity, set())
+        if self.monitoring:
+            self.monitoring.restart_events()
+            self.monitoring.set_events(TOOL, self.monitoring.events.PY_START)
+        else:
+            threading.setprofile(self.on_profile)
+            sys.setprofile(self.on_profile)
+
+    def stop(self):
+        if self.monitoring:
+            self.monitoring.set_events(TOOL, 0)
+        else:
+            sys.setprofile(None)
+            threading.setprofile(None)
+
+    def on_start(self, code, _offset):
+        self.current.add(code)
+        return self.monitoring.DISABLE
+
+    def on_profile(self, frame, event, _argument):
+        if event == "call":
+            self.current.add(frame.f_code)
+
+    def report(self, emit):
+        """One event with all functions as file and first line, then one per test with their indices."""
+        places = {}
+        rows = []
+        for identity, codes in self.entered.items():
+            touched = {self.place(code) for code in codes if self.is_function(code)}
+            rows.append((identity, sorted(places.setdefault(place, len(places)) for place in touched)))
+        emit("functions", functions=[list(place) for place in places])
+        for identity, indices in rows:
+            emit("touched", id=identity, functions=indices)
+
+    def is_function(self, code):
+        return code.co_filename.startswith(self.root) and code.co_name != "<module>"
+
+    def place(self, code):
+        return code.co_filename[len(self.root):], code.co_firstlineno
