@@ -71,6 +71,12 @@ impl Client {
         Failure::nonsense(&self.url, why).error
     }
 
+    /// The error for a prompt that alone is longer than the model's context.
+    pub(super) fn prompt_too_long(&self) -> PolicyError {
+        let next = "lower `max_tokens` or give the model more context";
+        PolicyError::Unavailable(format!("`{}` has no room for the prompt; {next}", self.url))
+    }
+
     /// One request. `asked` becomes the pause that the server asks for.
     fn attempt(&self, request: &Map<String, Value>, asked: &mut Duration) -> Result<Posted, Failure> {
         let broken = |error| Failure::transport(&self.url, &error, self.timeout);
@@ -125,7 +131,8 @@ fn agent(config: &HttpConfig) -> Result<Agent, PolicyError> {
 fn real_status(status: u16, json: Option<&Value>) -> u16 {
     match json.map(|json| &json["error"]) {
         Some(error) if status == 200 && !error.is_null() => {
-            error["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(502)
+            let code = error["code"].as_str().and_then(|code| code.parse().ok()).or(error["code"].as_u64());
+            code.and_then(|code| u16::try_from(code).ok()).unwrap_or(502)
         }
         _ => status,
     }

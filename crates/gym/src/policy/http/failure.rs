@@ -55,8 +55,8 @@ impl Failure {
 /// The beginning of a text, on one line.
 pub(super) fn excerpt(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.chars().count() > 120 {
-        true => line.chars().take(120).chain(['…']).collect(),
+    match line.chars().count() > 200 {
+        true => line.chars().take(200).chain(['…']).collect(),
         false => line,
     }
 }

@@ -117,9 +117,7 @@ impl Session for Chat {
         self.request.insert("messages".to_owned(), self.conversation.messages());
         match self.client.post(&self.request)? {
             // A prompt that never fits is a wrong setting, not a model that talked too much.
-            Posted::ContextFull if !self.conversation.has_begun() => {
-                Err(self.client.nonsense("the prompt does not fit; lower `max_tokens` or give the model more context"))
-            }
+            Posted::ContextFull if !self.conversation.has_begun() => Err(self.client.prompt_too_long()),
             Posted::ContextFull => Ok(Action::ContextFull),
             Posted::Body(body) => {
                 self.conversation.reply(&body).map(Action::Reply).map_err(|why| self.client.nonsense(&why))

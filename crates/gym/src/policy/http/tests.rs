@@ -181,7 +181,7 @@ fn content_may_be_missing_or_in_parts_and_arguments_an_object() {
 #[test]
 fn an_overloaded_server_is_asked_again() {
     let busy = answer("429 Too Many Requests", "retry-after: 0\r\n", r#"{"error": {"message": "slow down"}}"#);
-    let wrapped = answer("200 OK", "", r#"{"error": {"message": "behind me", "code": 503}}"#);
+    let wrapped = answer("200 OK", "", r#"{"error": {"message": "behind me", "code": "503"}}"#);
     let server = Server::new(vec![busy, wrapped, message(json!({"content": "done"}))]);
     assert_eq!(reply(server.session().act(&prompt())).text, "done");
     assert_eq!(server.requests().len(), 3);
@@ -248,8 +248,7 @@ fn a_full_context_ends_the_episode_unless_the_prompt_alone_fills_it() {
     assert_eq!(session.act(&prompt()), Ok(Action::ContextFull));
     assert_eq!(
         failure(vec![full]),
-        "`URL/chat/completions` sent no usable chat completion: \
-         the prompt does not fit; lower `max_tokens` or give the model more context"
+        "`URL/chat/completions` has no room for the prompt; lower `max_tokens` or give the model more context"
     );
 }
 
