@@ -1,0 +1,39 @@
+//! The commands, one file or folder each: its arguments, whose doc comment is its help, and `run`.
+//!
+//! A new command is its file, a `mod` line and a line in the registry.
+
+mod config;
+mod doctor;
+mod runs;
+mod show;
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// Makes the enum of commands and its dispatch from `Name(module)`; each module has `Arguments` and `run`.
+macro_rules! registry {
+    ($($name:ident($module:ident),)*) => {
+        /// The command to run.
+        #[derive(clap::Subcommand)]
+        pub(crate) enum Command {
+            $($name($module::Arguments),)*
+        }
+
+        impl Command {
+            /// Runs the command.
+            pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+                match self {
+                    $(Self::$name(arguments) => $module::run(arguments, context),)*
+                }
+            }
+        }
+    };
+}
+
+// In the order in which `basis --help` lists them.
+registry! {
+    Runs(runs),
+    Show(show),
+    Config(config),
+    Doctor(doctor),
+}

@@ -1,0 +1,106 @@
+//! The settings, typed. Their meaning and defaults stand in `defaults.toml`; how they come together, in [`crate::layers`].
+//!
+//! A new setting is a line in `defaults.toml` and a field here; a test fails when one of them is missing.
+
+use serde::Deserialize;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) run: Run,
+    pub(crate) cache: Cache,
+    pub(crate) python: Python,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) policy: Policy,
+    pub(crate) train: Train,
+    pub(crate) eval: Eval,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Run {
+    pub(crate) dir: String,
+    pub(crate) seed: u64,
+    pub(crate) workers: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cache {
+    pub(crate) dir: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Python {
+    pub(crate) interpreter: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sandbox {
+    pub(crate) backend: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) disk_mib: u64,
+    pub(crate) processes: u64,
+    pub(crate) wall_seconds: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    pub(crate) temperature: f32,
+    pub(crate) max_tokens: usize,
+    pub(crate) url: String,
+    pub(crate) model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Train {
+    pub(crate) iterations: u32,
+    pub(crate) tasks_per_skill: usize,
+    pub(crate) group_size: u32,
+    pub(crate) steps_per_iteration: u32,
+    pub(crate) learning_rate: f32,
+    pub(crate) clip_low: f32,
+    pub(crate) clip_high: f32,
+    pub(crate) kl: f32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Eval {
+    pub(crate) attempts: u32,
+    pub(crate) tasks_per_skill: usize,
+}
+
+impl Settings {
+    /// Says which setting is out of its range, and what the range is.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (policy, train) = (&self.policy, &self.train);
+        let rules = [
+            (!self.run.dir.is_empty(), "run.dir", "must name a directory"),
+            (!self.cache.dir.is_empty(), "cache.dir", "must name a directory"),
+            (self.sandbox.memory_mib >= 64, "sandbox.memory_mib", "must be at least 64"),
+            (self.sandbox.disk_mib >= 1, "sandbox.disk_mib", "must be at least 1"),
+            (self.sandbox.processes >= 4, "sandbox.processes", "must be at least 4"),
+            (self.sandbox.wall_seconds > 0.0, "sandbox.wall_seconds", "must be more than 0"),
+            (policy.temperature >= 0.0, "policy.temperature", "must be at least 0"),
+            (policy.max_tokens >= 1, "policy.max_tokens", "must be at least 1"),
+            (train.tasks_per_skill >= 1, "train.tasks_per_skill", "must be at least 1"),
+            (train.group_size >= 2, "train.group_size", "must be at least 2: rewards of a group are compared"),
+            (train.steps_per_iteration >= 1, "train.steps_per_iteration", "must be at least 1"),
+            (train.learning_rate > 0.0, "train.learning_rate", "must be more than 0"),
+            (0.0 < train.clip_low && train.clip_low <= 1.0, "train.clip_low", "must be more than 0 and at most 1"),
+            (train.clip_high >= 1.0, "train.clip_high", "must be at least 1"),
+            (train.kl >= 0.0, "train.kl", "must be at least 0"),
+            (self.eval.attempts >= 1, "eval.attempts", "must be at least 1"),
+        ];
+        match rules.iter().find(|(holds, ..)| !holds) {
+            Some((_, key, rule)) => Err(format!("`{key}` {rule}")),
+            None => Ok(()),
+        }
+    }
+}

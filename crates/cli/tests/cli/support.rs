@@ -1,0 +1,43 @@
+//! Runs the program in an isolated world and turns what it did into text.
+
+use std::path::Path;
+use std::process::Command;
+
+/// An empty directory in which the program runs.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Exit code, standard output and standard error, with what differs between machines replaced.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        self.run_with(arguments, &[])
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_basis"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        format!("exit code {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+            .replace(&self.path().display().to_string(), "WORLD")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
