@@ -1,0 +1,104 @@
+//! The backend: checks specifications and has boxes made of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::client::Client;
+use super::protocol::BoxSpec;
+use super::sandbox::NamespaceSandbox;
+use crate::{Backend, Enforcement, Sandbox, SandboxError, SandboxSpec, Strength};
+
+/// The name in the registry.
+pub(super) const NAME: &str = "namespace";
+
+/// Opens the backend and runs one command in one box, which proves that the machine can.
+pub(in crate::backends) fn open() -> Result<Arc<dyn Backend>, SandboxError> {
+    let backend = NamespaceBackend { client: Arc::new(Client::start()?) };
+    probe(&backend).map_err(|error| match error {
+        SandboxError::Unavailable { .. } => error,
+        other => SandboxError::Unavailable { backend: NAME, reason: other.to_string() },
+    })?;
+    Ok(Arc::new(backend))
+}
+
+fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
+    let spec = SandboxSpec {
+        layers: vec!["/usr/bin".into()],
+        workdir: "/work".into(),
+        mounts: Vec::new(),
+        env: std::collections::BTreeMap::new(),
+        limits: crate::Limits::default(),
+    };
+    let mut sandbox = backend.create(&spec)?;
+    let output = sandbox.exec(&crate::Command::new(["/bin/sh", "-c", "exit 7"]))?;
+    if output.outcome != crate::Outcome::Exited(7) {
+        let reason = format!("a trial command ended with {:?}: {}", output.outcome, output.stderr.text());
+        return Err(SandboxError::Unavailable { backend: NAME, reason });
+    }
+    sandbox.destroy()
+}
+
+struct NamespaceBackend {
+    client: Arc<Client>,
+}
+
+impl Backend for NamespaceBackend {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn enforcement(&self) -> Vec<Enforcement> {
+        let entry = |limit, strength, how: &str| Enforcement { limit, strength, how: how.into() };
+        vec![
+            entry("wall", Strength::Enforced, "the controller kills everything in the pid namespace at the deadline"),
+            entry("memory", Strength::Watched, "RLIMIT_DATA for each process"),
+            entry("processes", Strength::Enforced, "RLIMIT_NPROC, counted in the box's user namespace"),
+            entry("output", Strength::Enforced, "read and thrown away after the limit, killed far above it"),
+            entry("disk", Strength::Enforced, "size and inodes of the tmpfs that holds every writable file"),
+            entry("network", Strength::Enforced, "a network namespace with nothing but loopback"),
+        ]
+    }
+
+    fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let checked = check(spec)?;
+        let (process, channel) = self.client.create(&checked)?;
+        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, process, channel)?))
+    }
+}
+
+fn check(spec: &SandboxSpec) -> Result<BoxSpec, SandboxError> {
+    let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
+    if spec.layers.is_empty() {
+        return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
+    }
+    for layer in &spec.layers {
+        if !layer.is_absolute() || !layer.is_dir() {
+            return Err(wrong(layer, "a layer must be the absolute path of a directory"));
+        }
+    }
+    for mount in &spec.mounts {
+        if !mount.source.is_absolute() || !mount.source.exists() {
+            return Err(wrong(&mount.source, "a mount must be the absolute path of a file or directory"));
+        }
+    }
+    for target in spec.mounts.iter().map(|mount| &mount.target).chain([&spec.workdir]) {
+        if !is_target(target) {
+            return Err(wrong(
+                Path::new(target),
+                "a place in the sandbox must be an absolute path without `.` or `..`",
+            ));
+        }
+    }
+    Ok(BoxSpec {
+        layers: spec.layers.clone(),
+        workdir: spec.workdir.clone(),
+        mounts: spec.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone())).collect(),
+        limits: spec.limits.clone(),
+    })
+}
+
+/// Whether `path` is absolute and written in the one normal way, and not the root.
+fn is_target(path: &str) -> bool {
+    let ordinary = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
+    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(ordinary))
+}

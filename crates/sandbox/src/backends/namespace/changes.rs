@@ -1,0 +1,198 @@
+//! Compares the upper directory of an overlay with the layers below it, from the host.
+//!
+//! Overlayfs marks what is gone with whiteouts (character devices 0:0) and directories that hide everything below with
+//! an attribute. It copies whole files up on a mere `touch`, so content and mode are compared before anything counts.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Dir, FileType, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::beneath;
+use crate::{Change, ChangeKind};
+
+/// Directories nested deeper than this are reported as one [`ChangeKind::Special`] and not looked into.
+const DEEPEST: usize = 200;
+
+/// What `upper` changes in `layers` (lowest first), sorted by path; a replaced path is `Deleted` and then what it is now.
+pub(super) fn list(upper: &OwnedFd, layers: Vec<OwnedFd>) -> io::Result<Vec<Change>> {
+    let mut walk = Walk { upper, lower: Lower(layers), changes: Vec::new() };
+    walk.directory("", false, 0)?;
+    walk.changes.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(walk.changes)
+}
+
+struct Walk<'a> {
+    upper: &'a OwnedFd,
+    lower: Lower,
+    changes: Vec<Change>,
+}
+
+impl Walk<'_> {
+    /// Looks at one directory of the upper layer; `hidden` when nothing below it in the layers is visible.
+    fn directory(&mut self, path: &str, hidden: bool, depth: usize) -> io::Result<()> {
+        let directory = beneath::open(self.upper, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let hidden = hidden || is_opaque(&directory);
+        let mut present = BTreeSet::new();
+        for name in names(&directory)? {
+            let Ok(name) = name else {
+                self.push(&join(path, "(name that is not text)"), ChangeKind::Special);
+                continue;
+            };
+            let data = rustix::fs::statat(&directory, name.as_str(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            if !is_whiteout(&data) {
+                present.insert(name.clone());
+            }
+            self.entry(&join(path, &name), &data, hidden, depth)?;
+        }
+        if hidden {
+            for gone in self.lower.names(path)?.difference(&present) {
+                self.push(&join(path, gone), ChangeKind::Deleted);
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &str, data: &Stat, hidden: bool, depth: usize) -> io::Result<()> {
+        let before = self.lower.find(path)?;
+        let kind = FileType::from_raw_mode(data.st_mode);
+        let kind_before = before.as_ref().map(|(_, data)| FileType::from_raw_mode(data.st_mode));
+        if is_whiteout(data) {
+            // In a hidden directory the directory itself lists what is gone.
+            if before.is_some() && !hidden {
+                self.push(path, ChangeKind::Deleted);
+            }
+            return Ok(());
+        }
+        if kind_before
+            .is_some_and(|before| before != kind && (before == FileType::Directory || kind == FileType::Directory))
+        {
+            self.push(path, ChangeKind::Deleted);
+        }
+        match kind {
+            FileType::Directory if depth == DEEPEST || path.len() > 3000 => self.push(path, ChangeKind::Special),
+            FileType::Directory => self.directory(path, hidden, depth + 1)?,
+            FileType::RegularFile => {
+                if !self.same_file(path, data, before.as_ref())? {
+                    let (size, mode) = (data.st_size as u64, data.st_mode & 0o7777);
+                    self.push(path, ChangeKind::File { size, mode });
+                }
+            }
+            FileType::Symlink => {
+                if !(kind_before == Some(kind) && self.same_link(path, before.as_ref())?) {
+                    self.push(path, ChangeKind::Link);
+                }
+            }
+            _ => self.push(path, ChangeKind::Special),
+        }
+        Ok(())
+    }
+
+    fn same_file(&self, path: &str, data: &Stat, before: Option<&(usize, Stat)>) -> io::Result<bool> {
+        let Some((layer, before)) = before else { return Ok(false) };
+        // The mode includes the file type.
+        if before.st_mode != data.st_mode || before.st_size != data.st_size {
+            return Ok(false);
+        }
+        same_bytes(beneath::read(self.upper, path)?, beneath::read(&self.lower.0[*layer], path)?)
+    }
+
+    fn same_link(&self, path: &str, before: Option<&(usize, Stat)>) -> io::Result<bool> {
+        let Some((layer, _)) = before else { return Ok(false) };
+        let target = |root: &OwnedFd| -> io::Result<_> {
+            let link = beneath::open(root, path, OFlags::PATH | OFlags::NOFOLLOW)?;
+            Ok(rustix::fs::readlinkat(link, "", Vec::new())?)
+        };
+        Ok(target(self.upper)? == target(&self.lower.0[*layer])?)
+    }
+
+    fn push(&mut self, path: &str, kind: ChangeKind) {
+        self.changes.push(Change { path: path.into(), kind });
+    }
+}
+
+/// The layers, lowest first, seen as one tree.
+struct Lower(Vec<OwnedFd>);
+
+impl Lower {
+    /// The layer in which `path` is visible.
+    fn find(&self, path: &str) -> io::Result<Option<(usize, Stat)>> {
+        for (index, layer) in self.0.iter().enumerate().rev() {
+            match beneath::open(layer, path, OFlags::PATH | OFlags::NOFOLLOW) {
+                Ok(found) => {
+                    let data = rustix::fs::fstat(found)?;
+                    return Ok((!is_whiteout(&data)).then_some((index, data)));
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOENT) => {}
+                    // A file or link of this layer stands where lower ones have a directory, and hides it.
+                    Some(libc::ENOTDIR | libc::ELOOP) => return Ok(None),
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// All names in the directory `path`.
+    fn names(&self, path: &str) -> io::Result<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        for layer in self.0.iter().rev() {
+            match beneath::open(layer, path, OFlags::RDONLY | OFlags::DIRECTORY) {
+                Ok(directory) => all.extend(names(&directory)?.into_iter().flatten()),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOENT) => {}
+                    Some(libc::ENOTDIR | libc::ELOOP) => break,
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn names(directory: &OwnedFd) -> io::Result<Vec<Result<String, Vec<u8>>>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory.as_fd())? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(String::from_utf8(name).map_err(std::string::FromUtf8Error::into_bytes));
+        }
+    }
+    Ok(names)
+}
+
+fn is_whiteout(data: &Stat) -> bool {
+    FileType::from_raw_mode(data.st_mode) == FileType::CharacterDevice && data.st_rdev == 0
+}
+
+fn is_opaque(directory: &OwnedFd) -> bool {
+    let mut value = [0; 8];
+    match rustix::fs::fgetxattr(directory, "user.overlay.opaque", &mut value) {
+        Ok(length) => &value[..length] == b"y",
+        Err(Errno::NODATA) => false,
+        Err(_) => false,
+    }
+}
+
+fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {
+    let (mut left, mut right) = ([0; 1 << 14], [0; 1 << 14]);
+    loop {
+        let count = one.read(&mut left)?;
+        if count == 0 {
+            return Ok(other.read(&mut right[..1])? == 0);
+        }
+        if let Err(error) = other.read_exact(&mut right[..count]) {
+            return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(false) } else { Err(error) };
+        }
+        if left[..count] != right[..count] {
+            return Ok(false);
+        }
+    }
+}
+
+fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.into() } else { format!("{directory}/{name}") }
+}

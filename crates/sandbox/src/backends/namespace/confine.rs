@@ -1,0 +1,46 @@
+//! What is taken away from a box after it is set up, and from each command before it starts.
+//!
+//! System-call filters and Landlock rules would be added here; there are none now.
+
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use super::protocol::{Doing, Failure};
+use super::sys;
+use crate::Limits;
+
+/// Gives up for good, in the box itself, all that neither it nor its commands will need.
+pub(super) fn confine_box() -> Result<(), Failure> {
+    rustix::thread::set_no_new_privs(true).doing(|| "set no_new_privs".into())?;
+    for number in 0..64 {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if rustix::thread::remove_capability_from_bounding_set(capability).is_err() {
+            break;
+        }
+    }
+    // The host's `write` must work whatever modes commands left behind.
+    keep_capabilities(CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL)
+}
+
+/// Limits one command and drops what the box kept; runs in the child just before the program starts.
+pub(super) fn confine_command(limits: &Limits) -> Result<(), Failure> {
+    const FILES: u64 = 1024;
+    for (resource, value) in [
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_NOFILE, FILES),
+        // Above the size of the file system, so that a full disk shows as such and not as a signal.
+        (libc::RLIMIT_FSIZE, limits.disk_bytes.saturating_add(1 << 20)),
+        // The box itself counts.
+        (libc::RLIMIT_NPROC, limits.processes.saturating_add(1)),
+        (libc::RLIMIT_DATA, limits.memory_bytes),
+        (libc::RLIMIT_MEMLOCK, 64 << 10),
+        (libc::RLIMIT_MSGQUEUE, 0),
+    ] {
+        sys::limit(resource, value).doing(|| format!("set resource limit {resource}"))?;
+    }
+    keep_capabilities(CapabilitySet::empty())
+}
+
+fn keep_capabilities(kept: CapabilitySet) -> Result<(), Failure> {
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets).doing(|| "drop capabilities".into())
+}

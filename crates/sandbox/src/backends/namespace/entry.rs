@@ -1,0 +1,56 @@
+//! Catches the spawner before `main`: every program that links this backend can be its own spawner.
+//!
+//! The loader runs the functions of `.init_array` before `main`. Ours returns at once unless the program was started
+//! with the private name and a socket as standard input.
+#![expect(unsafe_code, reason = "a function that runs before main")]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::OwnedFd;
+
+use super::{spawner, sys};
+
+/// `argv[0]` of the spawner.
+pub(super) const NAME: &str = "basis-sandbox-spawner";
+
+type Entry = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+#[used]
+// SAFETY: the section holds pointers to functions of this signature.
+#[unsafe(link_section = ".init_array")]
+static ENTRY: Entry = enter;
+
+/// Forces the linker to keep [`ENTRY`].
+pub(super) fn keep() {
+    std::hint::black_box(&ENTRY);
+}
+
+extern "C" fn enter(count: c_int, arguments: *const *const c_char, _environment: *const *const c_char) {
+    if count < 1 || arguments.is_null() {
+        return;
+    }
+    // SAFETY: the C library passes the arguments of the program: `count` valid strings.
+    let name = unsafe { CStr::from_ptr(*arguments) };
+    if name.to_bytes() == NAME.as_bytes() {
+        if let Some(control) = adopt_control() {
+            spawner::run(control);
+        }
+        sys::exit(1);
+    }
+}
+
+/// Takes standard input, which is the control socket, away from its number and closes everything else.
+fn adopt_control() -> Option<OwnedFd> {
+    const CONTROL: i32 = 3;
+    let stdin = rustix::stdio::stdin();
+    rustix::net::sockopt::socket_type(stdin).ok()?;
+    sys::replace_descriptor(stdin, CONTROL).ok()?;
+    sys::close_from(CONTROL + 1).ok()?;
+    let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty()).ok()?;
+    for number in 0..3 {
+        sys::replace_descriptor(&null, number).ok()?;
+    }
+    drop(null);
+    let control = sys::adopt_descriptor(CONTROL);
+    rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(control)
+}

@@ -1,0 +1,155 @@
+//! PID 1 of a box: serves the controller, starts commands, collects orphans.
+//!
+//! Commands are hostile and share its pid namespace; it is not dumpable, so that they cannot look into it, and its end
+//! of the channel is never inherited. When the channel closes it ends, and the kernel kills everything else with it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::command::{self, Start};
+use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
+use super::spawner::Trees;
+use super::{beneath, confine, setup, sys};
+
+/// Becomes the box of `spec` and serves until the controller is gone.
+pub(super) fn run(spec: &BoxSpec, trees: Trees, channel: Channel) -> ! {
+    // Signals that would end any other process, also that of a panic, do nothing to PID 1.
+    std::panic::set_hook(Box::new(|_| sys::exit(101)));
+    if !matches!(channel.receive(), Ok(Some((BoxRequest::Start, _)))) {
+        sys::exit(1);
+    }
+    match Init::start(spec, trees, channel) {
+        Ok(mut init) => init.serve(),
+        Err((channel, failure)) => {
+            // Without a reader there is nobody to tell.
+            let _ = channel.send(&BoxReply::Failed(failure), &[]);
+            sys::exit(1)
+        }
+    }
+}
+
+struct Init<'a> {
+    spec: &'a BoxSpec,
+    channel: Channel,
+    children: OwnedFd,
+    workdir: OwnedFd,
+    /// The command that the controller waits for.
+    running: Option<i32>,
+}
+
+impl<'a> Init<'a> {
+    fn start(spec: &'a BoxSpec, trees: Trees, channel: Channel) -> Result<Self, (Channel, Failure)> {
+        let prepared = setup::set_up(spec, trees).and_then(|view| {
+            let children = sys::child_signals().doing(|| "watch children".into())?;
+            confine::confine_box()?;
+            Ok((view, children))
+        });
+        let (view, children) = match prepared {
+            Ok(prepared) => prepared,
+            Err(failure) => return Err((channel, failure)),
+        };
+        if channel.send(&BoxReply::Ready, &[view.workdir.as_fd(), view.upper.as_fd()]).is_err() {
+            sys::exit(0);
+        }
+        drop(view.upper);
+        let [channel, children, workdir] = keep_only([channel.into_fd(), children, view.workdir]);
+        Ok(Self { spec, channel: Channel::new(channel), children, workdir, running: None })
+    }
+
+    fn serve(&mut self) -> ! {
+        loop {
+            let mut watched = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
+            // Interruption is the only failure that is possible here; the loop looks again.
+            let _ = rustix::event::poll(&mut watched, None);
+            let [request, children] = watched.map(|fd| !fd.revents().is_empty());
+            if children {
+                self.reap();
+            }
+            if request {
+                match self.channel.receive() {
+                    Ok(Some((request, descriptors))) => self.answer(request, descriptors),
+                    _ => sys::exit(0),
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: BoxRequest, descriptors: Vec<OwnedFd>) {
+        match request {
+            BoxRequest::Start => {}
+            BoxRequest::Execute { argv, env, cwd } => {
+                let cwd = cwd.as_deref().unwrap_or(&self.spec.workdir);
+                let start = Start { argv: &argv, env: &env, cwd, descriptors, limits: &self.spec.limits };
+                match command::start(start).doing(|| "start a command".into()) {
+                    Ok(pid) => self.running = Some(pid),
+                    Err(failure) => self.reply(&BoxReply::Failed(failure)),
+                }
+            }
+            BoxRequest::Kill => sys::kill_all(),
+            BoxRequest::Write { path, length } => {
+                let written = self.write(&path, length);
+                self.reply(&BoxReply::Written(written.err()));
+            }
+        }
+    }
+
+    fn write(&self, path: &str, length: u64) -> Result<(), Failure> {
+        let mut result = beneath::create(&self.workdir, path).doing(|| format!("write {path}"));
+        let mut left = length;
+        let mut buffer = [0; 1 << 16];
+        while left > 0 {
+            let part = &mut buffer[..left.min(1 << 16) as usize];
+            if self.channel.receive_bytes(part).is_err() {
+                sys::exit(0);
+            }
+            left -= part.len() as u64;
+            if let Ok(file) = &mut result
+                && let Err(error) = std::io::Write::write_all(file, part)
+            {
+                result = Err(Failure::new(format!("write {path}"), &error));
+            }
+        }
+        result.map(drop)
+    }
+
+    fn reap(&mut self) {
+        let mut drained = [0; 128];
+        while rustix::io::read(&self.children, &mut drained).is_ok_and(|count| count > 0) {}
+        while let Some((pid, status)) = sys::reap() {
+            if self.running == Some(pid) {
+                self.running = None;
+                command::kill_session(pid);
+                self.reply(&BoxReply::Exited(status));
+            }
+        }
+    }
+
+    fn reply(&self, reply: &BoxReply) {
+        if self.channel.send(reply, &[]).is_err() {
+            sys::exit(0);
+        }
+    }
+}
+
+/// Renumbers descriptors to 3, 4, 5 … and closes everything else that was inherited or made on the way.
+fn keep_only<const N: usize>(descriptors: [OwnedFd; N]) -> [OwnedFd; N] {
+    const FIRST: i32 = 3;
+    // Out of the way first: targets may be in use as sources.
+    let high = descriptors.map(|fd| {
+        let copy = rustix::io::fcntl_dupfd_cloexec(&fd, 64).expect("the table has room");
+        std::mem::forget(fd);
+        copy
+    });
+    let mut number = FIRST;
+    let kept = high.map(|fd| {
+        sys::replace_descriptor(&fd, number).expect("the number is valid");
+        std::mem::forget(fd);
+        let kept = sys::adopt_descriptor(number);
+        rustix::io::fcntl_setfd(&kept, rustix::io::FdFlags::CLOEXEC).expect("the descriptor is open");
+        number += 1;
+        kept
+    });
+    sys::close_from(number).expect("the range is valid");
+    kept
+}

@@ -1,0 +1,194 @@
+//! Frames between controller, spawner and box: a length, a JSON header, and descriptors beside it.
+//!
+//! Both ends are always the same executable, so the format has no version. A box is not trusted: what it says only
+//! decides what is believed about that box.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Limits;
+
+/// What a box is made of, checked by the controller.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct BoxSpec {
+    pub(super) layers: Vec<PathBuf>,
+    pub(super) workdir: String,
+    pub(super) mounts: Vec<(PathBuf, String)>,
+    pub(super) limits: Limits,
+}
+
+/// Spawner to controller.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum SpawnerReply {
+    /// First message: requests are welcome.
+    Hello,
+    /// Beside it: the pidfd of the box and the channel to it.
+    Created,
+    Failed(Failure),
+}
+
+/// Controller to box; the first one comes from the spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum BoxRequest {
+    /// The identity maps are written.
+    Start,
+    /// Beside it: stdin, stdout, stderr and, if wanted, the report channel.
+    Execute { argv: Vec<String>, env: BTreeMap<String, String>, cwd: Option<String> },
+    /// Kill everything that runs.
+    Kill,
+    /// Followed by this many bytes.
+    Write { path: String, length: u64 },
+}
+
+/// Box to controller.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum BoxReply {
+    /// Beside it: the working directory and the upper directory.
+    Ready,
+    /// The wait status of the command.
+    Exited(i32),
+    Written(Option<Failure>),
+    Failed(Failure),
+}
+
+/// A failed system call on the other side.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) what: String,
+    pub(super) errno: i32,
+    /// The path of the specification that is to blame.
+    pub(super) path: Option<PathBuf>,
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Channel(OwnedFd);
+
+impl Channel {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    pub(super) fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        Ok((Self(one), Self(other)))
+    }
+
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
+    pub(super) fn send<T: Serialize>(&self, message: &T, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let body = serde_json::to_vec(message)?;
+        let mut frame = Vec::with_capacity(body.len() + 4);
+        frame.extend_from_slice(&u32::try_from(body.len()).map_err(io::Error::other)?.to_le_bytes());
+        frame.extend_from_slice(&body);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)), "at most four descriptors a frame");
+        }
+        let sent =
+            retry(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL))?;
+        self.send_bytes(&frame[sent..])
+    }
+
+    pub(super) fn send_bytes(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = retry(|| rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL))?;
+            bytes = &bytes[sent..];
+        }
+        Ok(())
+    }
+
+    /// The next message, or `None` when the other end is gone.
+    pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let mut header = [0; 4];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = retry(|| {
+            let mut parts = [IoSliceMut::new(&mut header)];
+            rustix::net::recvmsg(&self.0, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        })
+        .map(|message| message.bytes);
+        let received = match received {
+            Ok(0) => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Ok(None),
+            other => other?,
+        };
+        let descriptors = ancillary.drain().filter_map(rights).flatten().collect();
+        self.receive_bytes(&mut header[received..])?;
+        let mut body = vec![0; u32::from_le_bytes(header) as usize];
+        self.receive_bytes(&mut body)?;
+        Ok(Some((serde_json::from_slice(&body)?, descriptors)))
+    }
+
+    pub(super) fn receive_bytes(&self, mut buffer: &mut [u8]) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let (received, _) = retry(|| rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()))?;
+            if received == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = &mut buffer[received..];
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn rights(message: RecvAncillaryMessage<'_>) -> Option<impl Iterator<Item = OwnedFd>> {
+    match message {
+        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+        _ => None,
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn new(what: impl Into<String>, error: &io::Error) -> Self {
+        Self { what: what.into(), errno: error.raw_os_error().unwrap_or(libc::EIO), path: None }
+    }
+}
+
+/// Adds what was being done to a failed system call.
+pub(super) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(what(), &error.into()))
+    }
+}
+
+impl Failure {
+    /// Blames a path of the specification.
+    pub(super) fn about(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+}

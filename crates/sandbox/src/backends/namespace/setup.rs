@@ -1,0 +1,120 @@
+//! What a new box does to itself before the first command: identity, namespaces, the file view, the network.
+//!
+//! It runs inside the template's root with all capabilities of its own user namespace and none of the host's.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
+
+use super::layout::{self, STAGE, is_below};
+use super::protocol::{BoxSpec, Doing, Failure};
+use super::spawner::Trees;
+use super::template::{self, Target};
+use super::{sys, userns};
+
+/// What the controller gets to look at the box from outside.
+pub(super) struct View {
+    pub(super) workdir: OwnedFd,
+    pub(super) upper: OwnedFd,
+}
+
+/// Turns a cloned process into the box of `spec`.
+pub(super) fn set_up(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
+    take_identity()?;
+    let namespaces = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+    sys::unshare(namespaces).doing(|| "make net, ipc, uts and cgroup namespaces".into())?;
+    sys::leave_keyring();
+    let view = mount_all(spec, trees)?;
+    rustix::system::sethostname(b"sandbox").doing(|| "set the host name".into())?;
+    sys::loopback_up().doing(|| "bring up the loopback interface".into())?;
+    // Commands get no namespaces of their own, in which they would be root.
+    fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
+    Ok(view)
+}
+
+fn take_identity() -> Result<(), Failure> {
+    let (user, group) = (Uid::from_raw(userns::INSIDE), Gid::from_raw(userns::INSIDE));
+    rustix::thread::set_thread_res_gid(group, group, group).doing(|| "set the group".into())?;
+    rustix::thread::set_thread_res_uid(user, user, user).doing(|| "set the user".into())?;
+    // After the change of identity, which clears it.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing(|| "bind to the spawner".into())?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(|| "become undumpable".into())
+}
+
+fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let size = spec.limits.disk_bytes.max(64 << 10);
+    let options = format!("mode=755,size={size},nr_inodes={}", inodes(size));
+    mount("tmpfs", STAGE, flags, &options)?;
+    std::env::set_current_dir(STAGE).doing(|| "enter the stage".into())?;
+    for (name, mode) in [("upper", 0o755), ("work", 0o755), ("tmp", 0o1777), ("shm", 0o1777)] {
+        rustix::fs::mkdir(name, Mode::from_raw_mode(0o755)).doing(|| format!("make {name}"))?;
+        rustix::fs::chmod(name, Mode::from_raw_mode(mode)).doing(|| format!("open {name}"))?;
+    }
+    for (name, target) in [("tmp", "/tmp"), ("tmp", "/var/tmp"), ("shm", "/dev/shm")] {
+        rustix::mount::mount_bind(name, target).doing(|| format!("mount {target}"))?;
+    }
+    mount("proc", "/proc", flags | MountFlags::NOEXEC, "")?;
+    let lower = attach_layers(&trees.layers)?;
+    mount_targets(spec, trees.mounts, &lower)?;
+    let view = View { workdir: open_directory(&spec.workdir)?, upper: open_directory("upper")? };
+    std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
+    rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
+    Ok(view)
+}
+
+/// File systems of small files need more names per byte than large ones; 4 KiB a name is generous for source trees.
+fn inodes(size: u64) -> u64 {
+    (size / 4096).max(4096)
+}
+
+/// Puts the layers on the stage; returns them for overlayfs, topmost first.
+fn attach_layers(layers: &[OwnedFd]) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let name = index.to_string();
+        fs::create_dir(&name).doing(|| format!("make {name}"))?;
+        template::attach(layer, &name)?;
+        names.push(name);
+    }
+    names.reverse();
+    Ok(names.join(":"))
+}
+
+/// Mounts the working directory and the mounts of the specification, parents before children.
+fn mount_targets(spec: &BoxSpec, mounts: Vec<(OwnedFd, Target)>, lower: &str) -> Result<(), Failure> {
+    let mut all: Vec<(Option<OwnedFd>, Target)> =
+        mounts.into_iter().map(|(tree, target)| (Some(tree), target)).collect();
+    all.push((None, (spec.workdir.clone(), true)));
+    all.sort_by_key(|(_, (path, _))| path.matches('/').count());
+    for (tree, (path, directory)) in all {
+        let here = layout::PRIVATE.iter().any(|private| is_below(&path, private));
+        if here || (tree.is_some() && is_below(&path, &spec.workdir)) {
+            template::make_mount_point(&path, directory)?;
+        }
+        match tree {
+            Some(tree) => template::attach(&tree, &path).map_err(|failure| failure.about(&path))?,
+            None => mount_overlay(&path, lower)?,
+        }
+    }
+    Ok(())
+}
+
+fn mount_overlay(target: &str, lower: &str) -> Result<(), Failure> {
+    let options = format!("lowerdir={lower},upperdir=upper,workdir=work,userxattr");
+    mount("overlay", target, MountFlags::NOSUID | MountFlags::NODEV, &options).map_err(|failure| failure.about(target))
+}
+
+fn mount(kind: &str, target: &str, flags: MountFlags, options: &str) -> Result<(), Failure> {
+    let options = std::ffi::CString::new(options).expect("options have no NUL");
+    rustix::mount::mount(kind, target, kind, flags, Some(options.as_c_str()))
+        .doing(|| format!("mount {kind} at {target}"))
+}
+
+fn open_directory(path: &str) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, path, flags, Mode::empty()).doing(|| format!("open {path}"))
+}
