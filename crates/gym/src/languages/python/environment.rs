@@ -23,10 +23,12 @@ pub(super) const RUNNER: &str = "/opt/basis";
 /// Where the packages that tests need are.
 pub(super) const PACKAGES: &str = "/opt/packages";
 
-const RUNNER_FILES: [(&str, &str); 5] = [
+const RUNNER_FILES: [(&str, &str); 6] = [
     ("channel.py", include_str!("runner/channel.py")),
     ("coverage_recorder.py", include_str!("runner/coverage_recorder.py")),
     ("plain.py", include_str!("runner/plain.py")),
+    // Pinned and empty, so that no configuration of the project is looked for.
+    ("pytest.ini", "[pytest]\n"),
     ("reporter.py", include_str!("runner/reporter.py")),
     ("symptom.py", include_str!("runner/symptom.py")),
 ];
@@ -84,8 +86,12 @@ impl Environment {
     /// Absolute paths inside the sandbox that the project's modules and packages are imported from, packages first: a tree cannot put
     /// its own module in the place of the test runner.
     pub(super) fn import_path(&self) -> Vec<String> {
-        let packages = self.packages.iter().map(|_| PACKAGES.to_owned());
-        packages.chain(self.import_roots()).collect()
+        self.packages().map(str::to_owned).into_iter().chain(self.import_roots()).collect()
+    }
+
+    /// Where the packages are inside, if there are any.
+    pub(super) fn packages(&self) -> Option<&'static str> {
+        self.packages.as_ref().map(|_| PACKAGES)
     }
 
     fn import_roots(&self) -> impl Iterator<Item = String> {
@@ -106,7 +112,7 @@ impl Environment {
     }
 
     fn variables(&self) -> BTreeMap<String, String> {
-        let roots: Vec<String> = self.import_roots().chain(self.packages.iter().map(|_| PACKAGES.to_owned())).collect();
+        let roots: Vec<String> = self.import_roots().chain(self.packages().map(str::to_owned)).collect();
         [
             ("PATH", format!("{RUNNER}/bin:/usr/local/bin:/usr/bin:/bin")),
             ("PYTHONPATH", roots.join(":")),
@@ -142,7 +148,9 @@ fn write_runner(directory: &Path, toolchain: &Toolchain) -> std::io::Result<()> 
     compile.args(["-I", "-S", "-c", COMPILE]).current_dir(directory);
     for (name, text) in RUNNER_FILES {
         std::fs::write(directory.join(name), text)?;
-        compile.arg(name);
+        if name.ends_with(".py") {
+            compile.arg(name);
+        }
     }
     let output = compile.output()?;
     match output.status.success() {

@@ -138,12 +138,19 @@ fn instructions(environment: &Environment, selection: &Selection, secrets: &Secr
     let mut lines = vec![("nonce", secrets.nonce.clone())];
     lines.extend(secrets.canaries.iter().map(|name| ("canary", name.clone())));
     lines.extend(environment.import_path().into_iter().map(|path| ("path", path)));
-    lines.extend(selection.files.iter().map(|path| ("file", path.clone())));
+    lines.extend(environment.packages().map(|path| ("packages", path.to_owned())));
+    lines.extend(selection.files.iter().filter(|path| !is_conftest(path)).map(|path| ("file", path.clone())));
+    lines.extend(environment.setup().files.iter().any(|path| is_conftest(path)).then(|| ("conftest", "1".to_owned())));
     lines.extend(selection.tests.iter().map(|id| ("test", id.clone())));
     lines.extend(selection.symptoms.then(|| ("symptoms", "1".to_owned())));
     lines.extend(selection.coverage.then(|| ("coverage", "1".to_owned())));
     let whole = lines.iter().filter(|(_, value)| !value.contains('\n'));
     whole.map(|(key, value)| format!("{key}\t{value}\n")).collect()
+}
+
+/// `conftest.py` is listed among the test files of projects that have one, but holds no tests.
+fn is_conftest(path: &str) -> bool {
+    path.rsplit('/').next() == Some("conftest.py")
 }
 
 #[cfg(test)]

@@ -94,6 +94,8 @@ class Failure:
         here = self.frame.f_locals
         if not self.inner and LEFT in here:
             return [here[LEFT], here[RIGHT]] if RIGHT in here and compares(self.statement) else [here[LEFT]]
+        if not self.inner and isinstance(self.statement, ast.Assert) and not compares(self.statement):
+            return pytest_value(here, isinstance(self.statement.test, ast.UnaryOp))
         for frame in self.inner:
             found = frame.f_locals
             for names in (("first", "second"), ("expr1", "expr2"), ("member", "container"), ("expr",), ("obj",)):
@@ -217,6 +219,13 @@ def frames(traceback):
         traceback = traceback.tb_next
 
 
+def pytest_value(names, negated):
+    """What pytest's rewritten assertion looked at: it numbers its intermediate values, and a negation is one more."""
+    kept = sorted((len(name), name) for name in names if name.startswith("@py_assert") and names[name] is not None)
+    at = -2 if negated else -1
+    return [names[kept[at][1]]] if len(kept) >= -at else []
+
+
 def from_unittest(frame):
     return frame.f_globals.get("__name__", "").startswith("unittest.")
 
@@ -323,4 +332,5 @@ def exception(error):
     except BaseException:
         text = type(error).__name__
     text = ADDRESS.sub("", text.strip().removesuffix(":"))
+    text = text.splitlines()[0] if isinstance(error, AssertionError) else text
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE - 3] + "..."
