@@ -1,0 +1,5 @@
+//! Real Python projects in real sandboxes. Skipped, with the reason, where the machine has no sandbox backend.
+
+mod bench;
+mod plain;
+mod validation;

@@ -1,0 +1,136 @@
+//! Facts about bug records: what execution confirms and what it refuses.
+
+use basis_gym::baseline::{Baseline, baseline};
+use basis_gym::project::{Project, RunnerKind};
+use basis_gym::record::{BugRecord, Mutation};
+use basis_gym::validate::{Rejection, validate};
+use basis_sandbox::Limits;
+
+use crate::bench::{Bench, project, setup};
+
+const SOURCE: &str = "\
+def clamp(value, low, high):
+    if value < low:
+        return low
+    return min(high, value)
+
+
+def total(values):
+    result = 0
+    while values:
+        result += values[0]
+        values = values[1:]
+    return result
+";
+
+const TESTS: &str = "\
+from shop.prices import clamp, total
+def test_low(): assert clamp(0, 1, 5) == 1
+def test_high(): assert clamp(9, 1, 5) == 5
+def test_total(): assert total([1, 2]) == 3
+def test_broken(): assert clamp(1, 1, 1) == 2
+";
+
+fn shop() -> Project {
+    let files = [("shop/prices.py", SOURCE), ("tests/test_prices.py", TESTS)];
+    project(&files, setup(RunnerKind::Plain, &["tests/test_prices.py"]))
+}
+
+fn edit(before: &str, after: &str) -> Mutation {
+    let start = SOURCE.find(before).expect("the source has it");
+    Mutation {
+        operator: "by_hand".to_owned(),
+        path: "shop/prices.py".to_owned(),
+        start,
+        end: start + before.len(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+        function: "clamp".to_owned(),
+        line: SOURCE[..start].lines().count(),
+    }
+}
+
+fn limits() -> Limits {
+    Limits { wall: std::time::Duration::from_secs(2), ..Limits::default() }
+}
+
+fn healthy(bench: &Bench) -> Baseline {
+    let project = shop();
+    let environment = bench.environment(&project.tests);
+    baseline(bench.backend.as_ref(), &environment, &bench.layers, &project, &limits()).expect("a healthy suite")
+}
+
+fn confirm(before: &str, after: &str) -> Option<Result<BugRecord, Rejection>> {
+    let bench = Bench::open()?;
+    let project = shop();
+    let environment = bench.environment(&project.tests);
+    let healthy = healthy(&bench);
+    Some(validate(bench.backend.as_ref(), &environment, &bench.layers, &project, &healthy, &edit(before, after)))
+}
+
+fn id(name: &str) -> String {
+    format!("tests/test_prices.py::{name}")
+}
+
+#[test]
+fn failing_tests_of_the_healthy_tree_are_set_aside() {
+    let Some(bench) = Bench::open() else { return };
+    let healthy = healthy(&bench);
+    assert_eq!(
+        healthy.passing.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["test_high", "test_low", "test_total"].map(id)
+    );
+    assert_eq!(healthy.set_aside, [format!("`{}`: AssertionError", id("test_broken"))]);
+}
+
+#[test]
+fn a_bug_that_some_tests_notice_makes_a_record() {
+    let Some(record) = confirm("value < low", "value > low") else { return };
+    let record = record.expect("a record");
+    assert_eq!(record.fail_to_pass, [id("test_high"), id("test_low")]);
+    assert_eq!(record.pass_to_pass, [id("test_total")]);
+    assert_eq!(record.symptoms[0].call.as_deref(), Some("clamp(9, 1, 5)"));
+    assert_eq!((record.symptoms[0].actual.as_deref(), record.symptoms[0].expected.as_deref()), (Some("1"), Some("5")));
+    assert!(record.buggy.text("shop/prices.py").expect("text").contains("value > low"));
+    assert_eq!(record.fixed, shop().tree);
+}
+
+#[test]
+fn mutations_that_make_no_bug_are_rejected_with_a_code() {
+    let cases = [
+        ("value < low", "value <= low", "survived"),
+        ("values = values[1:]", "values = values[:]", "hangs"),
+        ("def total", "def sum_up", "collect_failed"),
+    ];
+    for (before, after, code) in cases {
+        let Some(outcome) = confirm(before, after) else { return };
+        assert_eq!(outcome.expect_err("no bug").code(), code, "{after}");
+    }
+}
+
+#[test]
+fn an_edit_that_does_not_fit_the_file_is_refused() {
+    let Some(bench) = Bench::open() else { return };
+    let project = shop();
+    let environment = bench.environment(&project.tests);
+    let misfit = Mutation { before: "something".to_owned(), ..edit("value < low", "x") };
+    let outcome = validate(bench.backend.as_ref(), &environment, &bench.layers, &project, &healthy(&bench), &misfit);
+    assert_eq!(outcome.expect_err("a misfit").code(), "does_not_fit");
+}
+
+#[test]
+fn a_project_in_which_nothing_passes_has_no_baseline_and_hears_why() {
+    let Some(bench) = Bench::open() else { return };
+    let mut project = shop();
+    project.tree.insert("shop/prices.py", "raise ImportError('no such thing')");
+    let environment = bench.environment(&project.tests);
+    let error =
+        baseline(bench.backend.as_ref(), &environment, &bench.layers, &project, &limits()).expect_err("nothing passes");
+    let expected = "no test of `example` passes: `tests/test_prices.py`: ImportError: no such thing; \
+        make its tests pass in a fresh environment without network first";
+    assert_eq!(error.to_string(), expected);
+    project.tests.files.clear();
+    let error =
+        baseline(bench.backend.as_ref(), &environment, &bench.layers, &project, &limits()).expect_err("no tests");
+    assert!(error.to_string().contains("`example` has no tests"), "{error}");
+}
