@@ -3,7 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use basis_gym::languages::python::PythonError;
 use basis_gym::store::StoreError;
+use basis_sandbox::SandboxError;
+use basis_train::engines::EngineError;
 
 /// Shown at the end of `basis --help`.
 pub(crate) const HELP: &str = "\
@@ -123,6 +126,45 @@ impl From<StoreError> for Failure {
             | StoreError::Damaged { .. } => Kind::Input,
             StoreError::DiskFull { .. } | StoreError::Io { .. } => Kind::Machine,
             StoreError::Unstorable { .. } | StoreError::Database { .. } => Kind::Unexpected,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
+impl From<PythonError> for Failure {
+    fn from(error: PythonError) -> Self {
+        let kind = match &error {
+            PythonError::NotFound { .. }
+            | PythonError::Unusable { .. }
+            | PythonError::TooOld { .. }
+            | PythonError::NoInstaller { .. }
+            | PythonError::Io(_) => Kind::Machine,
+            PythonError::Requirements { .. } => Kind::Input,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let kind = match &error {
+            SandboxError::Unavailable { .. } | SandboxError::System { .. } => Kind::Machine,
+            SandboxError::Spec { .. } => Kind::Usage,
+            SandboxError::Lost(_)
+            | SandboxError::NotFound(_)
+            | SandboxError::NotRegular(_)
+            | SandboxError::TooLarge { .. } => Kind::Unexpected,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let kind = match &error {
+            EngineError::Damaged { .. } | EngineError::TooLong { .. } => Kind::Input,
+            EngineError::Io { .. } => Kind::Machine,
+            EngineError::NotFinite { .. } => Kind::Policy,
         };
         Self::from_error(kind, error)
     }

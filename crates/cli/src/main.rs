@@ -9,6 +9,7 @@ mod context;
 mod exit;
 mod interrupt;
 mod layers;
+mod machine;
 mod printer;
 mod progress;
 mod settings;

@@ -13,3 +13,12 @@ fn doctor_reports_each_thing_as_a_json_line() {
         assert!(names.iter().any(|name| name == expected), "{text}");
     }
 }
+
+#[test]
+fn a_missing_interpreter_is_named_with_the_next_step() {
+    let text = World::new().run(&["doctor", "--set", "python.interpreter=/nonexistent/python3"]);
+    assert!(text.starts_with("exit code 4"), "{text}");
+    let about: Vec<&str> = text.lines().skip_while(|line| !line.contains("  python  ")).take(2).collect();
+    let errors = text.split_once("--- stderr\n").unwrap().1;
+    insta::assert_snapshot!(format!("{}\n{errors}", about.join("\n")));
+}

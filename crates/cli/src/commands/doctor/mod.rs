@@ -1,6 +1,7 @@
 //! `basis doctor`: what this machine offers, and what to change where something is missing.
 
 mod machine;
+mod python;
 
 use serde::Serialize;
 
@@ -49,7 +50,8 @@ impl Check {
 }
 
 pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let checks = machine::checks(context);
+    let mut checks = machine::checks(context);
+    checks.push(python::check(context));
     for check in &checks {
         if context.printer.is_json() {
             context.printer.json(check);

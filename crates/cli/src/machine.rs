@@ -1,0 +1,40 @@
+//! From settings to the parts of this machine that they name: interpreter, limits, workers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use basis_gym::languages::python::Toolchain;
+use basis_sandbox::Limits;
+
+use crate::exit::Failure;
+use crate::settings::Settings;
+
+/// The interpreter named by `python.interpreter`, or the first usable one on the search path.
+pub(crate) fn toolchain(settings: &Settings) -> Result<Toolchain, Failure> {
+    let search_path: Vec<_> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+    let named = &settings.python.interpreter;
+    let explicit = (!named.is_empty()).then_some(Path::new(named));
+    Toolchain::discover(explicit, &search_path).map_err(|error| {
+        Failure::from(error).hint("name an interpreter with `--set python.interpreter=/path/to/python3`")
+    })
+}
+
+/// Limits of every sandbox.
+pub(crate) fn limits(settings: &Settings) -> Limits {
+    let sandbox = &settings.sandbox;
+    Limits {
+        wall: Duration::from_secs_f64(sandbox.wall_seconds),
+        memory_bytes: sandbox.memory_mib << 20,
+        processes: sandbox.processes,
+        disk_bytes: sandbox.disk_mib << 20,
+        ..Limits::default()
+    }
+}
+
+/// Episodes at work at the same time. Twice the cores: an episode waits most of its time for its sandbox.
+pub(crate) fn workers(settings: &Settings) -> usize {
+    match settings.run.workers {
+        0 => 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    }
+}
