@@ -1,10 +1,11 @@
 //! From settings to the parts of this machine that they name: interpreter, limits, workers.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use basis_gym::languages::python::Toolchain;
-use basis_sandbox::Limits;
+use basis_sandbox::{Backend, Limits, SandboxError};
 
 use crate::exit::Failure;
 use crate::settings::Settings;
@@ -17,6 +18,18 @@ pub(crate) fn toolchain(settings: &Settings) -> Result<Toolchain, Failure> {
     Toolchain::discover(explicit, &search_path).map_err(|error| {
         Failure::from(error).hint("name an interpreter with `--set python.interpreter=/path/to/python3`")
     })
+}
+
+/// The backend named by `sandbox.backend`; opening it proves that the machine can run it.
+pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> {
+    let hint = |error: SandboxError| {
+        let hint = match &error {
+            SandboxError::Spec { .. } => "change `sandbox.backend`",
+            _ => "do what the reason asks for, or run as root",
+        };
+        Failure::from(error).hint(hint)
+    };
+    basis_sandbox::backends::open(&settings.sandbox.backend).map_err(hint)
 }
 
 /// Limits of every sandbox.

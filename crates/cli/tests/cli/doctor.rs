@@ -18,7 +18,19 @@ fn doctor_reports_each_thing_as_a_json_line() {
 fn a_missing_interpreter_is_named_with_the_next_step() {
     let text = World::new().run(&["doctor", "--set", "python.interpreter=/nonexistent/python3"]);
     assert!(text.starts_with("exit code 4"), "{text}");
-    let about: Vec<&str> = text.lines().skip_while(|line| !line.contains("  python  ")).take(2).collect();
-    let errors = text.split_once("--- stderr\n").unwrap().1;
-    insta::assert_snapshot!(format!("{}\n{errors}", about.join("\n")));
+    insta::assert_snapshot!(about(&text, "python"));
+}
+
+#[test]
+fn an_unknown_backend_is_named_with_the_next_step() {
+    let text = World::new().run(&["doctor", "--set", "sandbox.backend=chroot"]);
+    assert!(text.starts_with("exit code 4"), "{text}");
+    insta::assert_snapshot!(about(&text, "sandbox"));
+}
+
+/// What is said about one thing.
+fn about(text: &str, what: &str) -> String {
+    let column = format!("  {what}  ");
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains(&column)).take(2).collect();
+    lines.join("\n")
 }

@@ -1,5 +1,6 @@
 //! `basis doctor`: what this machine offers, and what to change where something is missing.
 
+mod isolation;
 mod machine;
 mod python;
 
@@ -52,6 +53,7 @@ impl Check {
 pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let mut checks = machine::checks(context);
     checks.push(python::check(context));
+    checks.extend(isolation::checks(context));
     for check in &checks {
         if context.printer.is_json() {
             context.printer.json(check);
