@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use basis_sandbox::Command;
+
 use super::{Acted, AgentLimits, run};
 use crate::episode::{End, FileChange, Message, Reply, Role, Submission, ToolCall};
 use crate::policy::{Action, Policy, PolicyError, Session, nothing::Nothing, reference::Reference};
@@ -228,6 +230,7 @@ fn a_daemon_is_dead_before_the_submission_is_read() {
     let mut session = Script { actions: [calls([bash(daemon)])].into(), ..Script::default() };
     let (_layer, mut sandbox) = sandbox(FILES);
     let acted = run(&mut session, sandbox.as_mut(), &task(), &AgentLimits::default()).expect("the sandbox holds");
+    assert!(sandbox.exec(&Command::new(["true"])).is_err(), "the sandbox is frozen");
     let now = sandbox.read("grow", 1 << 20).expect("it was written");
     assert_eq!(acted.submission.files[0].content.as_deref().map(str::as_bytes), Some(now.as_slice()));
 }

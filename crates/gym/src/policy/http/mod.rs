@@ -1,6 +1,6 @@
 //! `http`: any server that speaks the OpenAI chat-completions protocol with tools: vLLM, SGLang, llama.cpp, hosted ones.
 //!
-//! [`wire`] translates, [`client`] posts and classifies failures. What the model gets wrong is a malformed reply; what the
+//! `wire` translates, `client` posts and classifies failures. What the model gets wrong is a malformed reply; what the
 //! server gets wrong is a [`PolicyError`]. Tokens are not recorded. Proxies and keys come from the caller.
 
 mod client;
