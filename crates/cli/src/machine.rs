@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use basis_gym::blobs::Blobs;
+use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Toolchain;
 use basis_sandbox::{Backend, Limits, SandboxError};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind, ResultExt};
 use crate::settings::Settings;
 
 /// The interpreter named by `python.interpreter`, or the first usable one on the search path.
@@ -30,6 +32,15 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
         Failure::from(error).hint(hint)
     };
     basis_sandbox::backends::open(&settings.sandbox.backend).map_err(hint)
+}
+
+/// A workshop on the blobs of a pack.
+pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
+    let cache = Path::new(&settings.cache.dir);
+    let mut workshop = Workshop::open(backend(settings)?, toolchain(settings)?, cache, blobs).kind(Kind::Machine)?;
+    workshop.agent_limits = limits(settings);
+    workshop.grading_limits = limits(settings);
+    Ok(workshop)
 }
 
 /// Limits of every sandbox.

@@ -7,17 +7,29 @@
 
 pub mod agent;
 pub mod baseline;
+pub mod blobs;
+pub mod draft;
 pub mod episode;
+pub mod factory;
+pub mod gate;
+pub mod grade;
+pub mod instruction;
+pub mod issue;
 pub mod languages;
 pub mod mutation;
+pub mod pack;
+pub mod parallel;
 pub mod policy;
 pub mod project;
 pub mod record;
 pub mod rollout;
+pub mod skills;
 pub mod stats;
 pub mod store;
 pub mod task;
+pub mod teach;
 #[cfg(test)]
 mod testkit;
 pub mod tree;
 pub mod validate;
+pub mod world;

@@ -42,3 +42,108 @@ pub(crate) fn sandbox(files: &[(&str, &str)]) -> (tempfile::TempDir, Box<dyn San
     let sandbox = backend.create(&spec).expect("a sandbox starts");
     (layer, sandbox)
 }
+
+/// A small healthy package: `top` in one module calls `cap` in another; both have documented examples and tests.
+pub(crate) fn project() -> crate::project::Project {
+    let mut tree = Tree::new();
+    tree.insert("pkg/__init__.py", "");
+    tree.insert("pkg/limits.py", LIMITS);
+    tree.insert("pkg/report.py", REPORT);
+    tree.insert("tests/test_limits.py", TEST_LIMITS);
+    tree.insert("tests/test_report.py", TEST_REPORT);
+    let files = vec!["tests/test_limits.py".into(), "tests/test_report.py".into()];
+    let tests = TestSetup { runner: RunnerKind::Plain, files, import_roots: vec![String::new()], requirements: vec![] };
+    let origin = Origin { source: "path".into(), locator: "testkit".into(), licence: String::new() };
+    crate::project::Project { name: "pkg".into(), version: String::new(), tree, tests, origin }
+}
+
+const LIMITS: &str = "\
+def cap_value(value, low, high):
+    \"\"\"Return value, but at least low and at most high.
+
+    Example: cap_value(9, 1, 5) == 5
+    \"\"\"
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return value
+";
+
+const REPORT: &str = "\
+from pkg.limits import cap_value
+
+
+def total_capped(values, high):
+    \"\"\"Return the sum of values, each at least 0 and at most high, plus 1.
+
+    Example: total_capped([9, 2], 5) == 8
+    \"\"\"
+    total = 1
+    for value in values:
+        total = total + cap_value(value, 0, high)
+    return total
+";
+
+const TEST_LIMITS: &str = "\
+from pkg.limits import cap_value
+
+
+def test_cap_value_1():
+    assert cap_value(0, 1, 5) == 1
+
+
+def test_cap_value_2():
+    assert cap_value(7, 1, 5) == 5
+
+
+def test_cap_value_3():
+    assert cap_value(2, 1, 5) == 2
+
+
+def test_cap_value_4():
+    assert cap_value(-3, -2, 5) == -2
+
+
+def test_cap_value_5():
+    assert cap_value(4, 4, 4) == 4
+";
+
+const TEST_REPORT: &str = "\
+from pkg.report import total_capped
+
+
+def test_total_capped_1():
+    assert total_capped([], 5) == 1
+
+
+def test_total_capped_2():
+    assert total_capped([2, 3], 5) == 6
+
+
+def test_total_capped_3():
+    assert total_capped([-1, 9], 4) == 5
+";
+
+/// A workshop on this machine with a cache of its own. The directory lives as long as the first value.
+pub(crate) fn workshop() -> (tempfile::TempDir, crate::grade::Workshop) {
+    let cache = tempfile::tempdir().expect("a temporary directory can be made");
+    let backend = basis_sandbox::backends::open("namespace").expect("this machine runs namespaces");
+    let toolchain = crate::languages::python::Toolchain::discover(None, &[]).expect("this machine has python3");
+    let blobs = std::sync::Arc::new(crate::blobs::Blobs::open(cache.path().join("blobs")).expect("blobs open"));
+    let workshop = crate::grade::Workshop::open(backend, toolchain, cache.path(), blobs).expect("the workshop opens");
+    (cache, workshop)
+}
+
+/// The record of a bug in the inner function: the guard for values below `low` is gone.
+pub(crate) fn record(workshop: &crate::grade::Workshop) -> crate::record::BugRecord {
+    let project = project();
+    let environment = workshop.environment(&project.tests).expect("plain environments need nothing");
+    let (backend, layers, limits) = (workshop.backend.as_ref(), &workshop.layers, &workshop.grading_limits);
+    let baseline =
+        crate::baseline::baseline(backend, &environment, layers, &project, limits).expect("the package is healthy");
+    let sites = crate::mutation::mutations("pkg/limits.py", LIMITS);
+    let site =
+        sites.iter().find(|site| !site.apply(LIMITS).contains("return low")).expect("removing a guard is a mutation");
+    crate::validate::validate(backend, &environment, layers, &project, &baseline, site).expect("the bug is noticed")
+}

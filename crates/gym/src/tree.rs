@@ -96,6 +96,12 @@ impl Tree {
         self.files.remove(path).is_some()
     }
 
+    /// Removes a file, or a directory with everything below it but what `keep` says.
+    pub fn remove_below(&mut self, path: &str, keep: &dyn Fn(&str) -> bool) {
+        let below = |file: &str| file == path || file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        self.files.retain(|file, _| !below(file) || keep(file));
+    }
+
     /// Whether a file is there.
     pub fn contains(&self, path: &str) -> bool {
         self.files.contains_key(path)

@@ -4,6 +4,7 @@
 
 mod config;
 mod doctor;
+mod gate;
 mod runs;
 mod show;
 
@@ -32,6 +33,7 @@ macro_rules! registry {
 
 // In the order in which `basis --help` lists them.
 registry! {
+    Gate(gate),
     Runs(runs),
     Show(show),
     Config(config),

@@ -1,0 +1,11 @@
+//! What the graders of all skills share: the workshop in which graded code runs, the policy on what may be handed in,
+//! behaviour-preserving rewrites, and the words of a verdict. Knows no skill.
+
+pub mod calls;
+pub mod policy;
+pub mod repair;
+pub mod rewrites;
+pub mod verdict;
+pub mod workshop;
+
+pub use workshop::Workshop;

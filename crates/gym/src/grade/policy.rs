@@ -1,0 +1,73 @@
+//! What of a change set may be handed in. Edits to protected paths are stripped and named, not punished.
+
+use crate::episode::FileChange;
+use crate::tree::Tree;
+
+/// The allowed part of a change set, and the paths that were stripped.
+#[derive(Debug, Default)]
+pub struct Allowed {
+    /// New contents by path.
+    pub files: Tree,
+    /// Deleted paths.
+    pub deleted: Vec<String>,
+    /// Paths whose edits were stripped.
+    pub stripped: Vec<String>,
+}
+
+/// Keeps edits of source files; strips tests, runner and build configuration, and everything that Python loads by itself.
+pub fn sources_only(files: &[FileChange]) -> Allowed {
+    let mut allowed = Allowed::default();
+    for change in files {
+        if is_protected(&change.path) {
+            allowed.stripped.push(change.path.clone());
+        } else if let Some(content) = &change.content {
+            allowed.files.insert(change.path.clone(), content.clone());
+        } else {
+            allowed.deleted.push(change.path.clone());
+        }
+    }
+    allowed
+}
+
+/// Whether a path decides how tests are found, run or reported.
+pub fn is_protected(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "conftest.py",
+        "pytest.ini",
+        ".pytest.ini",
+        "tox.ini",
+        "setup.cfg",
+        "setup.py",
+        "pyproject.toml",
+        "noxfile.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "pytest.py",
+        "_pytest.py",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let in_tests =
+        path.split('/').any(|part| matches!(part, "tests" | "test" | "testing" | ".git" | "_pytest" | "pytest"));
+    let is_test = name.starts_with("test_") || name.ends_with("_test.py");
+    let loads_itself = [".pth", ".pyc", ".so", ".pyd"].iter().any(|suffix| name.ends_with(suffix));
+    in_tests || is_test || loads_itself || NAMES.contains(&name)
+}
+
+/// Whether a path is a Python source file that an agent may be asked to change.
+pub fn is_source(path: &str) -> bool {
+    path.ends_with(".py") && !is_protected(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_of_tests_and_configuration_are_stripped_and_named() {
+        let change = |path: &str| FileChange { path: path.into(), content: Some("x".into()) };
+        let paths = ["pkg/a.py", "tests/test_a.py", "conftest.py", "pkg/evil.pth", "pyproject.toml", "pkg/test_b.py"];
+        let allowed = sources_only(&paths.map(change));
+        assert_eq!(allowed.files.paths().collect::<Vec<_>>(), ["pkg/a.py"]);
+        assert_eq!(allowed.stripped, paths[1..]);
+    }
+}

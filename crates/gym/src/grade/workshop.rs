@@ -1,0 +1,123 @@
+//! Where trees become sandboxes: the backend, the environments and layers on disk, and the limits.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
+
+use crate::blobs::Blobs;
+use crate::episode::InvalidCause;
+use crate::languages::python::{Environment, Selection, TestReport, Toolchain, run_tests};
+use crate::project::TestSetup;
+use crate::tree::{LayerStore, Tree};
+
+/// Everything that building, acting and grading need to run code.
+pub struct Workshop {
+    /// Makes sandboxes.
+    pub backend: Arc<dyn Backend>,
+    /// The interpreter.
+    pub toolchain: Toolchain,
+    /// Trees on disk.
+    pub layers: LayerStore,
+    /// Trees in the pack.
+    pub blobs: Arc<Blobs>,
+    /// Limits of the agent's sandbox.
+    pub agent_limits: Limits,
+    /// Limits of every graded run.
+    pub grading_limits: Limits,
+    /// Environments by the setup that they serve.
+    pub environments: Mutex<Vec<(TestSetup, Arc<Environment>)>>,
+}
+
+impl Workshop {
+    /// A workshop without any environment yet; `cache` keeps layers between runs.
+    ///
+    /// # Errors
+    /// When the cache cannot be created.
+    pub fn open(
+        backend: Arc<dyn Backend>,
+        toolchain: Toolchain,
+        cache: &std::path::Path,
+        blobs: Arc<Blobs>,
+    ) -> std::io::Result<Self> {
+        let layers = LayerStore::open(cache.join("layers"))?;
+        let (agent_limits, grading_limits) = (Limits::default(), Limits::default());
+        let environments = Mutex::default();
+        Ok(Self { backend, toolchain, layers, blobs, agent_limits, grading_limits, environments })
+    }
+
+    /// The environment for a test setup, made on first use.
+    ///
+    /// # Errors
+    /// When dependencies cannot be resolved or fetched.
+    pub fn environment(&self, tests: &TestSetup) -> Result<Arc<Environment>, InvalidCause> {
+        let mut known = self.environments.lock().expect("no panic while locked");
+        // Only what is installed matters, not which files hold the tests.
+        let same = |other: &TestSetup| {
+            (other.runner, &other.requirements, &other.import_roots)
+                == (tests.runner, &tests.requirements, &tests.import_roots)
+        };
+        if let Some((_, environment)) = known.iter().find(|(other, _)| same(other)) {
+            return Ok(environment.clone());
+        }
+        let environment = Environment::prepare(&self.layers, &self.toolchain, tests)
+            .map_err(|error| InvalidCause::Task(format!("environment: {error}")))?;
+        let environment = Arc::new(environment);
+        known.push((tests.clone(), environment.clone()));
+        Ok(environment)
+    }
+
+    /// A fresh sandbox over `trees`, lowest first.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn sandbox(
+        &self,
+        tests: &TestSetup,
+        trees: &[&Tree],
+        limits: &Limits,
+    ) -> Result<Box<dyn Sandbox>, InvalidCause> {
+        let environment = self.environment(tests)?;
+        let spec = environment.spec(self.paths(trees)?, limits.clone());
+        self.backend.create(&spec).map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    /// Runs tests in a fresh sandbox over `trees`, lowest first.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn run_tests(
+        &self,
+        tests: &TestSetup,
+        trees: &[&Tree],
+        selection: &Selection,
+    ) -> Result<TestReport, InvalidCause> {
+        let environment = self.environment(tests)?;
+        let layers = self.paths(trees)?;
+        run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.grading_limits)
+            .map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    /// Runs the interpreter in a fresh sandbox over `trees`, with standard input and a report channel.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn run_python(
+        &self,
+        tests: &TestSetup,
+        trees: &[&Tree],
+        arguments: &[&str],
+        stdin: Vec<u8>,
+    ) -> Result<Output, InvalidCause> {
+        let mut sandbox = self.sandbox(tests, trees, &self.grading_limits)?;
+        let argv = std::iter::once("python3").chain(arguments.iter().copied());
+        let command = Command { stdin, report: true, ..Command::new(argv) };
+        sandbox.exec(&command).map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    fn paths(&self, trees: &[&Tree]) -> Result<Vec<PathBuf>, InvalidCause> {
+        let layer =
+            |tree: &&Tree| self.layers.layer(tree).map_err(|error| InvalidCause::Sandbox(format!("layer: {error}")));
+        trees.iter().map(layer).collect()
+    }
+}

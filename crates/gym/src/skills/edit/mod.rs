@@ -1,0 +1,94 @@
+//! Code editing: code and an explicit instruction in, a changed tree out. Hidden tests decide: every fail-to-pass and
+//! pass-to-pass test must pass.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Build, Rejection, Skill, Teacher};
+use crate::draft;
+use crate::episode::Submission;
+use crate::grade::Workshop;
+use crate::grade::repair::{self, Repair};
+use crate::grade::verdict::Verdict;
+use crate::instruction;
+use crate::languages::python::syntax::functions;
+use crate::record::BugRecord;
+use crate::task::Task;
+
+mod teacher;
+#[cfg(test)]
+mod tests;
+
+/// The skill.
+pub struct Edit;
+
+/// What only the grader knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hidden {
+    repair: Repair,
+    /// The contract's example, for the teacher's check.
+    call: String,
+    expected: String,
+}
+
+impl Skill for Edit {
+    fn name(&self) -> &'static str {
+        "edit"
+    }
+
+    fn grader(&self) -> &'static str {
+        "edit/1"
+    }
+
+    fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+        let repair = Repair::of(build.workshop, record)?;
+        let path = &record.mutation.path;
+        let (buggy, fixed) = (text(record.buggy.text(path))?, text(record.fixed.text(path))?);
+        let sentence = instruction::write(&record.mutation.function, buggy, fixed, rng)
+            .ok_or_else(|| Rejection::new("no_instruction", "the change does not fit a sentence"))?;
+        let issue = draft::issue(record, rng)?;
+        let prompt = include_str!("prompt.md")
+            .replace("{instruction}", &sentence)
+            .replace("{call}", &issue.call)
+            .replace("{expected}", &issue.expected)
+            .replace("{path}", path)
+            .replace("{context}", &context(buggy, record)?);
+        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let hidden = Hidden { repair, call: issue.call, expected: issue.expected };
+        Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
+    }
+
+    fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
+        repair::grade(workshop, task, &read(task)?.repair, submission)
+    }
+
+    fn reference(&self, workshop: &Workshop, task: &Task) -> Result<Submission, String> {
+        draft::hidden::<Hidden>(task)?.repair.reference(workshop)
+    }
+
+    fn teacher(&self, workshop: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
+        teacher::teacher(workshop, &draft::hidden(task)?, diligence, rng)
+    }
+}
+
+fn read(task: &Task) -> Result<Hidden, crate::episode::InvalidCause> {
+    draft::hidden(task).map_err(crate::episode::InvalidCause::Task)
+}
+
+fn text(source: Option<&str>) -> Result<&str, Rejection> {
+    source.ok_or_else(|| Rejection::new("not_text", "the changed file is not UTF-8"))
+}
+
+/// The function around the change, as it stands in the buggy file.
+fn context(buggy: &str, record: &BugRecord) -> Result<String, Rejection> {
+    let name = record.mutation.function.rsplit('.').next().unwrap_or_default();
+    functions(buggy)
+        .into_iter()
+        .find(|function| {
+            function.name == name && function.start <= record.mutation.start && record.mutation.start <= function.end
+        })
+        .map(|function| buggy[function.start..function.end].trim_end().to_owned())
+        .filter(|body| body.len() <= 6_000)
+        .ok_or_else(|| Rejection::new("no_context", format!("function `{name}` not found or too long")))
+}

@@ -1,0 +1,94 @@
+//! Code localization: issue and repository in, the exact set of files to change out. Reward +1 or −1, no partial credit.
+
+use std::collections::BTreeSet;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Build, Rejection, Skill, Teacher};
+use crate::draft;
+use crate::episode::{InvalidCause, Score, Submission};
+use crate::grade::Workshop;
+use crate::grade::verdict::Verdict;
+use crate::record::BugRecord;
+use crate::task::Task;
+
+mod answer;
+mod teacher;
+#[cfg(test)]
+mod tests;
+
+/// The skill.
+pub struct Localize;
+
+/// What only the grader knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hidden {
+    /// Files that the gold change touches; reverting any of them alone brings a failing test back.
+    gold: BTreeSet<String>,
+    /// The failing call, for the teacher.
+    call: String,
+}
+
+impl Skill for Localize {
+    fn name(&self) -> &'static str {
+        "localize"
+    }
+
+    fn grader(&self) -> &'static str {
+        "localize/1"
+    }
+
+    fn least_reward(&self) -> f64 {
+        -1.0
+    }
+
+    fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+        let issue = draft::issue(record, rng)?;
+        let path = &record.mutation.path;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if issue.text.contains(name) {
+            return Err(Rejection::new("leak", format!("the issue names `{name}`")));
+        }
+        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
+        // One file is changed, so reverting it restores the buggy tree, whose fail-to-pass tests fail: it is necessary.
+        let hidden = Hidden { gold: BTreeSet::from([path.clone()]), call: issue.call };
+        Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
+    }
+
+    fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
+        let hidden: Hidden = draft::hidden(task).map_err(InvalidCause::Task)?;
+        let tree = workshop.blobs.tree(&task.context.tree).map_err(|error| InvalidCause::Task(error.to_string()))?;
+        Ok(judge(&hidden.gold, answer::parse(&submission.answer, |path| tree.contains(path))))
+    }
+
+    fn reference(&self, _: &Workshop, task: &Task) -> Result<Submission, String> {
+        let hidden: Hidden = draft::hidden(task)?;
+        let answer = hidden.gold.into_iter().collect::<Vec<_>>().join("\n");
+        Ok(Submission { answer, files: Vec::new() })
+    }
+
+    fn teacher(&self, workshop: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
+        teacher::teacher(workshop, task, &draft::hidden(task)?, diligence, rng)
+    }
+}
+
+fn judge(gold: &BTreeSet<String>, answer: Result<BTreeSet<String>, answer::Refusal>) -> Score {
+    let fail = |code: &str, detail: String| Score { reward: -1.0, code: code.into(), detail, table: Vec::new() };
+    match answer {
+        Err(refusal) => fail(refusal.code, refusal.detail),
+        Ok(answer) if answer == *gold => {
+            Score { reward: 1.0, code: "ok".into(), detail: String::new(), table: Vec::new() }
+        }
+        Ok(answer) => {
+            let code = match (gold.is_subset(&answer), answer.is_subset(gold)) {
+                (true, _) => "wrong_set.over",
+                (_, true) => "wrong_set.under",
+                _ => "wrong_set.both",
+            };
+            fail(code, format!("answered {answer:?}"))
+        }
+    }
+}

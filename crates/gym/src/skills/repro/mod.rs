@@ -1,0 +1,148 @@
+//! Issue reproduction: issue and repository in, one script out that exits with 1 where the issue is and with 0 where it is
+//! not. Judged on buggy and fixed trees and on rewrites of both, each twice, in fresh sandboxes and shuffled order.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Build, Rejection, Skill, Teacher};
+use crate::draft;
+use crate::episode::{FileChange, InvalidCause, Submission};
+use crate::grade::Workshop;
+use crate::grade::rewrites::rewrites;
+use crate::grade::verdict::{Table, Verdict, full, nothing};
+use crate::record::BugRecord;
+use crate::task::Task;
+use crate::tree::{Tree, TreeId};
+
+mod script;
+mod teacher;
+#[cfg(test)]
+mod tests;
+
+use script::{Exit, SCRIPT, run};
+
+/// The skill.
+pub struct Repro;
+
+/// What only the grader knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hidden {
+    /// The whole buggy tree.
+    buggy: TreeId,
+    /// Files that make the buggy tree healthy, and files that rewrite either side without changing its behaviour.
+    fixed: TreeId,
+    buggy_rewrite: Option<TreeId>,
+    fixed_rewrite: Option<TreeId>,
+    /// The failing call, what it should give, and the imports that it needs, for the reference and the teacher.
+    call: String,
+    expected: String,
+    imports: String,
+}
+
+impl Skill for Repro {
+    fn name(&self) -> &'static str {
+        "repro"
+    }
+
+    fn grader(&self) -> &'static str {
+        "repro/1"
+    }
+
+    fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+        let issue = draft::issue(record, rng)?;
+        let imports = script::imports(record, &issue.call)
+            .ok_or_else(|| Rejection::new("no_imports", "the failing test has no file"))?;
+        let shown = draft::hide_tests(&record.buggy, &record.fail_to_pass);
+        let path = &record.mutation.path;
+        let blobs = &build.workshop.blobs;
+        let patch = |text: &str| {
+            let mut tree = Tree::new();
+            tree.insert(path.clone(), text);
+            draft::store(blobs, &tree)
+        };
+        let rewrite = |tree: &Tree| {
+            let text = tree.text(path)?;
+            rewrites(text, &record.mutation.function).into_iter().next()
+        };
+        let fixed = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
+        let hidden = Hidden {
+            buggy: draft::store(blobs, &shown)?,
+            fixed: patch(fixed)?,
+            buggy_rewrite: rewrite(&record.buggy).map(|text| patch(&text)).transpose()?,
+            fixed_rewrite: rewrite(&record.fixed).map(|text| patch(&text)).transpose()?,
+            call: issue.call,
+            expected: issue.expected,
+            imports,
+        };
+        let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
+        let tree = hidden.buggy.clone();
+        Ok(vec![draft::task(self, build, record, prompt, tree, &hidden)])
+    }
+
+    fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
+        let hidden: Hidden = draft::hidden(task).map_err(InvalidCause::Task)?;
+        let text = match script::submitted(submission) {
+            Ok(text) => text,
+            Err((code, detail)) => return Ok(nothing(code, detail, Table::new())),
+        };
+        let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
+        let buggy = read(&hidden.buggy)?;
+        let mut runs = Vec::new();
+        for (name, patch, expected) in hidden.sides() {
+            let patch = patch.map(read).transpose()?;
+            runs.extend([0, 1].map(|repeat| (format!("{name}#{repeat}"), patch.clone(), expected)));
+        }
+        // The order is a function of the submission, which cannot contain its own hash.
+        let seed = blake3::hash(format!("{}{text}", task.id).as_bytes());
+        runs.shuffle(&mut ChaCha8Rng::from_seed(*seed.as_bytes()));
+        let mut table = Table::new();
+        for (name, patch, expected) in runs {
+            let layers: Vec<&Tree> = std::iter::once(&*buggy).chain(patch.as_deref()).collect();
+            let exit = run(workshop, &task.context.tests, &layers, text)?;
+            table.push((name.clone(), exit.to_string()));
+            if exit != expected {
+                return Ok(nothing(failure(&name, exit), format!("{name}: {exit}, expected {expected}"), table));
+            }
+        }
+        Ok(full(table))
+    }
+
+    fn reference(&self, _: &Workshop, task: &Task) -> Result<Submission, String> {
+        let hidden: Hidden = draft::hidden(task)?;
+        let content = script::reference(&hidden.imports, &hidden.call, &hidden.expected);
+        Ok(Submission {
+            answer: "Done.".into(),
+            files: vec![FileChange { path: SCRIPT.into(), content: Some(content) }],
+        })
+    }
+
+    fn teacher(&self, workshop: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
+        teacher::teacher(workshop, task, &draft::hidden(task)?, diligence, rng)
+    }
+}
+
+impl Hidden {
+    /// Each side of the comparison: name, files on top of the buggy tree, and how the script must exit there.
+    fn sides(&self) -> Vec<(&'static str, Option<&TreeId>, Exit)> {
+        let mut sides = vec![("buggy", None, Exit::Failure), ("fixed", Some(&self.fixed), Exit::Correct)];
+        // One rewrite alone would tell the sides apart by being the only one.
+        if let (Some(buggy), Some(fixed)) = (&self.buggy_rewrite, &self.fixed_rewrite) {
+            sides.push(("buggy_rewrite", Some(buggy), Exit::Failure));
+            sides.push(("fixed_rewrite", Some(fixed), Exit::Correct));
+        }
+        sides
+    }
+}
+
+fn failure(run: &str, exit: Exit) -> &'static str {
+    match exit {
+        Exit::Broken | Exit::Killed => "script_broken",
+        Exit::TimedOut => "timeout_grade",
+        _ if run.contains("_rewrite") => "source_dependent",
+        Exit::Correct => "not_reproduced",
+        Exit::Failure => "fails_on_fixed",
+    }
+}

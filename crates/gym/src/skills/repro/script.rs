@@ -1,0 +1,81 @@
+//! The script: where it is handed in, how it is run, and what its exit status means.
+
+use basis_sandbox::{Command, Outcome};
+
+use crate::episode::{InvalidCause, Submission};
+use crate::grade::Workshop;
+use crate::project::TestSetup;
+use crate::record::BugRecord;
+use crate::tree::Tree;
+
+/// Where the script is handed in.
+pub(super) const SCRIPT: &str = "repro.py";
+const MAX_BYTES: usize = 32 << 10;
+
+/// How the script ended. Only the exit status counts; nothing it prints is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Correct,
+    Failure,
+    Broken,
+    Killed,
+    TimedOut,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Correct => "exit 0",
+            Self::Failure => "exit 1",
+            Self::Broken => "another exit status",
+            Self::Killed => "killed",
+            Self::TimedOut => "timed out",
+        })
+    }
+}
+
+/// The script of a submission, or code and detail of what is wrong with it.
+pub(super) fn submitted(submission: &Submission) -> Result<&str, (&'static str, String)> {
+    let file = submission.files.iter().find(|file| file.path == SCRIPT);
+    let text = file.and_then(|file| file.content.as_deref()).ok_or(("no_artifact", format!("no `{SCRIPT}`")))?;
+    if text.len() > MAX_BYTES {
+        return Err(("bad_format", format!("`{SCRIPT}` has {} bytes, at most {MAX_BYTES} are allowed", text.len())));
+    }
+    Ok(text)
+}
+
+/// Runs the script once in a fresh sandbox. Nothing but the script is taken from the agent's tree.
+pub(super) fn run(
+    workshop: &Workshop,
+    tests: &TestSetup,
+    layers: &[&Tree],
+    script: &str,
+) -> Result<Exit, InvalidCause> {
+    let lost = |error: basis_sandbox::SandboxError| InvalidCause::Sandbox(error.to_string());
+    let mut sandbox = workshop.sandbox(tests, layers, &workshop.grading_limits)?;
+    sandbox.write(SCRIPT, script.as_bytes()).map_err(lost)?;
+    let output = sandbox.exec(&Command::new(["python3", SCRIPT])).map_err(lost)?;
+    Ok(match output.outcome {
+        Outcome::Exited(0) => Exit::Correct,
+        Outcome::Exited(1) => Exit::Failure,
+        Outcome::Exited(_) => Exit::Broken,
+        Outcome::Signalled(_) | Outcome::OutOfMemory => Exit::Killed,
+        Outcome::TimedOut => Exit::TimedOut,
+    })
+}
+
+/// The import lines of the test file that showed the failing call.
+pub(super) fn imports(record: &BugRecord, call: &str) -> Option<String> {
+    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(call))?;
+    let file = symptom.test.split("::").next()?;
+    let is_import = |line: &&str| line.starts_with("import ") || (line.starts_with("from ") && !line.ends_with('('));
+    let lines: Vec<&str> = record.buggy.text(file)?.lines().filter(is_import).collect();
+    Some(lines.join("\n"))
+}
+
+/// A script that compares the call with its value.
+pub(super) fn reference(imports: &str, call: &str, expected: &str) -> String {
+    format!(
+        "{imports}\nok = ({call}) == ({expected})\nprint('REPRO', 'pass' if ok else 'fail')\nraise SystemExit(0 if ok else 1)\n"
+    )
+}

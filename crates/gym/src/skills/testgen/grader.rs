@@ -1,0 +1,122 @@
+//! Runs the handed-in tests on the correct code, its rewrites and every variant, each in a fresh sandbox, in shuffled order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::Hidden;
+use crate::episode::{InvalidCause, Score, Submission};
+use crate::grade::Workshop;
+use crate::grade::verdict::{Table, Verdict, full, nothing};
+use crate::languages::python::{Health, Selection, TestReport};
+use crate::record::TestId;
+use crate::task::Task;
+use crate::tree::{Tree, TreeId};
+
+const MAX_BYTES: usize = 64 << 10;
+const MAX_TESTS: usize = 200;
+/// The correct code runs this often: a test that fails at random has to be lucky each time (luck bound, R = 3).
+const CORRECT_RUNS: usize = 3;
+
+pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submission: &Submission) -> Verdict {
+    let suite = match suite(hidden, submission) {
+        Ok(suite) => suite,
+        Err(score) => return Ok(score),
+    };
+    let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
+    let base = read(&task.context.tree)?;
+    let run = |patch: Option<&Tree>| {
+        let layers: Vec<&Tree> = [Some(&*base), patch, Some(&suite)].into_iter().flatten().collect();
+        workshop.run_tests(&task.context.tests, &layers, &Selection::files([hidden.test_path.clone()]))
+    };
+    let mut table = Table::new();
+    let first = run(None)?;
+    let passing = match accepted(&first, "gold_rejected", "correct#0", &mut table) {
+        Ok(passing) => passing,
+        Err(score) => return Ok(score),
+    };
+    for (name, patch) in shuffled(task, hidden, &suite) {
+        let patch: Option<Arc<Tree>> = patch.as_ref().map(read).transpose()?;
+        let report = run(patch.as_deref())?;
+        let verdict = match &name {
+            Run::Variant(at) => caught(&report, &passing, *at, &mut table),
+            Run::Rewrite(at) => {
+                accepted(&report, "equivalent_rejected", &format!("rewrite#{at}"), &mut table).map(drop)
+            }
+            Run::Correct(at) => accepted(&report, "flaky", &format!("correct#{at}"), &mut table).map(drop),
+        };
+        if let Err(score) = verdict {
+            return Ok(score);
+        }
+    }
+    Ok(full(table))
+}
+
+enum Run {
+    Correct(usize),
+    Rewrite(usize),
+    Variant(usize),
+}
+
+/// The order is a function of the submission, which cannot contain its own hash.
+fn shuffled(task: &Task, hidden: &Hidden, suite: &Tree) -> Vec<(Run, Option<TreeId>)> {
+    let mut runs: Vec<(Run, Option<TreeId>)> = (1..CORRECT_RUNS).map(|at| (Run::Correct(at), None)).collect();
+    runs.extend(hidden.rewrites.iter().enumerate().map(|(at, id)| (Run::Rewrite(at), Some(id.clone()))));
+    runs.extend(hidden.variants.iter().enumerate().map(|(at, id)| (Run::Variant(at), Some(id.clone()))));
+    let seed = blake3::hash(format!("{}{}", task.id, suite.id().0).as_bytes());
+    runs.shuffle(&mut ChaCha8Rng::from_seed(*seed.as_bytes()));
+    runs
+}
+
+/// The test file of a submission; everything else in it is ignored.
+fn suite(hidden: &Hidden, submission: &Submission) -> Result<Tree, Score> {
+    let fail = |code, detail: String| nothing(code, detail, Table::new());
+    let file = submission.files.iter().find(|file| file.path == hidden.test_path);
+    let Some(text) = file.and_then(|file| file.content.as_deref()) else {
+        return Err(fail("no_tests", format!("no `{}`", hidden.test_path)));
+    };
+    if text.len() > MAX_BYTES {
+        return Err(fail("bad_format", format!("{} bytes, at most {MAX_BYTES} are allowed", text.len())));
+    }
+    // The definition of the target inside its tests would compare it with itself.
+    if text.contains(&format!("def {}(", hidden.function)) {
+        return Err(fail("embedded_reference", format!("the tests define `{}`", hidden.function)));
+    }
+    let mut suite = Tree::new();
+    suite.insert(hidden.test_path.clone(), text);
+    Ok(suite)
+}
+
+/// Correct code must collect tests, and all of them must pass.
+fn accepted(report: &TestReport, code: &str, run: &str, table: &mut Table) -> Result<BTreeSet<TestId>, Score> {
+    let passing: BTreeSet<TestId> = report.passing().into_iter().collect();
+    table.push((run.to_owned(), format!("{} of {} passed", passing.len(), report.outcomes.len())));
+    let fail = |code: &str, detail: String| Err(nothing(code, format!("{run}: {detail}"), table.clone()));
+    if !(report.health == Health::Sound) {
+        return fail(report.health.code(), report.health.detail());
+    }
+    if report.outcomes.is_empty() || report.outcomes.len() > MAX_TESTS {
+        return fail("no_tests", format!("{} tests, expected 1 to {MAX_TESTS}", report.outcomes.len()));
+    }
+    match report.outcomes.iter().find(|(_, outcome)| !outcome.passed()) {
+        Some((id, outcome)) => fail(code, format!("`{id}` did not pass: {}", outcome.detail)),
+        None => Ok(passing),
+    }
+}
+
+/// A variant is caught when a test that passed on the correct code fails in its call.
+fn caught(report: &TestReport, passing: &BTreeSet<TestId>, at: usize, table: &mut Table) -> Result<(), Score> {
+    let killer = report.outcomes.iter().find(|(id, outcome)| passing.contains(*id) && outcome.failed_in_call());
+    table.push((format!("variant#{at}"), killer.map_or("survived".into(), |(id, _)| format!("caught by {id}"))));
+    if !(report.health == Health::Sound) {
+        let detail = format!("variant#{at}: {}", report.health.detail());
+        return Err(nothing(report.health.code(), detail, table.clone()));
+    }
+    match killer {
+        Some(_) => Ok(()),
+        None => Err(nothing("survivor", format!("variant#{at} passes every test"), table.clone())),
+    }
+}

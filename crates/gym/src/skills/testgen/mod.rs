@@ -1,0 +1,105 @@
+//! Unit-test generation: a target function and its specification in, test files out. They must pass on the correct code, every
+//! time and however it is written, and fail on every buggy variant, in the call of a test that passed on the correct code.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Build, Rejection, Skill, Teacher};
+use crate::draft;
+use crate::episode::{FileChange, InvalidCause, Submission};
+use crate::grade::Workshop;
+use crate::grade::verdict::Verdict;
+use crate::project::TestSetup;
+use crate::record::BugRecord;
+use crate::task::Task;
+use crate::tree::TreeId;
+
+mod grader;
+mod teacher;
+#[cfg(test)]
+mod tests;
+mod variants;
+
+/// The skill.
+pub struct Testgen;
+
+/// What only the grader knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hidden {
+    /// The target function and its file.
+    function: String,
+    path: String,
+    /// Where the tests are handed in.
+    test_path: String,
+    /// Files that rewrite the target without changing its behaviour.
+    rewrites: Vec<TreeId>,
+    /// Files that make the target wrong, each in its own way.
+    variants: Vec<TreeId>,
+    /// Calls that together tell the correct code from every variant, and what they give; for the reference and the teacher.
+    facts: Vec<(String, String)>,
+}
+
+impl Skill for Testgen {
+    fn name(&self) -> &'static str {
+        "testgen"
+    }
+
+    fn grader(&self) -> &'static str {
+        "testgen/1"
+    }
+
+    fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+        let target = variants::Target::of(record)?;
+        let chosen = variants::choose(build, record, &target, rng)?;
+        let hidden_tests = target.tests_that_mention(record);
+        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.fixed, &hidden_tests))?;
+        let test_path = target.test_path(record);
+        let calls: Vec<String> = chosen.facts.iter().map(|(call, _)| format!("- `{call}`")).collect();
+        let prompt = include_str!("prompt.md")
+            .replace("{function}", &target.function)
+            .replace("{path}", &target.path)
+            .replace("{test_path}", &test_path)
+            .replace("{specification}", &target.specification)
+            .replace("{calls}", &calls.join("\n"));
+        let hidden = Hidden {
+            function: target.function.clone(),
+            path: target.path.clone(),
+            test_path,
+            rewrites: chosen.rewrites,
+            variants: chosen.variants,
+            facts: chosen.facts,
+        };
+        Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
+    }
+
+    fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
+        let hidden: Hidden = draft::hidden(task).map_err(InvalidCause::Task)?;
+        grader::grade(workshop, task, &hidden, submission)
+    }
+
+    fn reference(&self, _: &Workshop, task: &Task) -> Result<Submission, String> {
+        let hidden: Hidden = draft::hidden(task)?;
+        let content = suite(&hidden, &task.context.tests);
+        Ok(Submission {
+            answer: "Done.".into(),
+            files: vec![FileChange { path: hidden.test_path, content: Some(content) }],
+        })
+    }
+
+    fn teacher(&self, _: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
+        teacher::teacher(task, &draft::hidden(task)?, diligence, rng)
+    }
+}
+
+/// One assertion per fact.
+fn suite(hidden: &Hidden, tests: &TestSetup) -> String {
+    let module = draft::module_name(&hidden.path, &tests.import_roots);
+    let asserts: Vec<String> =
+        hidden.facts.iter().map(|(call, value)| format!("    assert {call} == {value}")).collect();
+    format!(
+        "from {module} import *\nfrom {module} import {}\n\n\ndef test_facts():\n{}\n",
+        hidden.function,
+        asserts.join("\n")
+    )
+}

@@ -1,0 +1,29 @@
+//! Golden cases.
+
+use crate::skills::tests::{Case, check};
+
+const PATH: &str = "tests/test_cap_value_new.py";
+
+fn suite(body: &str, reward: f64, code: &'static str) -> Case {
+    Case::file(PATH, &format!("from pkg.limits import cap_value\n{body}"), reward, code)
+}
+
+#[test]
+fn tests_must_accept_correct_code_however_it_is_written_and_catch_every_variant() {
+    let thorough = "def test_all():\n    for value in range(-4, 10):\n        for low in (-2, 1, 4):\n            for high in (4, 5):\n                assert cap_value(value, low, high) == sorted((low, value, high))[1]\n";
+    let reads = "import inspect\ndef test_source():\n    assert 'if value < low:' in inspect.getsource(cap_value)\n    assert inspect.getsource(cap_value).count('return') == 3\n";
+    check(
+        "testgen",
+        &[
+            suite(thorough, 1.0, "ok"),
+            suite("def test_one():\n    assert cap_value(3, 1, 5) == 3\n", 0.0, "survivor"),
+            suite("def test_wrong():\n    assert cap_value(3, 1, 5) == 4\n", 0.0, "gold_rejected"),
+            suite("def test_true():\n    assert True\n", 0.0, "survivor"),
+            suite(reads, 0.0, "equivalent_rejected|survivor"),
+            suite("x = 1\n", 0.0, "no_tests"),
+            suite("def cap_value(value, low, high):\n    pass\n", 0.0, "embedded_reference"),
+            suite("def test_exit():\n    import os\n    os._exit(0)\n", 0.0, "exit_mismatch"),
+            Case::file("tests/test_other.py", "def test_x():\n    pass\n", 0.0, "no_tests"),
+        ],
+    );
+}
