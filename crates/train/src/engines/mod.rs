@@ -1,6 +1,22 @@
 //! What samples from a policy and trains it. The trait has the shape of the Tinker API, so that a remote service fits too.
 
+pub mod local;
+
 use std::path::Path;
+
+/// Opens the model in `dir` with the engine of this name, on `threads` threads.
+///
+/// # Errors
+/// [`EngineError::Unknown`] for a name that is not in [`NAMES`], or what the engine says about the directory.
+pub fn open(name: &str, dir: &Path, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+    match name {
+        "local" => Ok(Box::new(local::Local::open(dir, threads)?)),
+        _ => Err(EngineError::Unknown { name: name.to_owned() }),
+    }
+}
+
+/// Names of all engines.
+pub const NAMES: [&str; 1] = ["local"];
 
 /// Samples from one set of weights and trains it.
 pub trait Engine: Send {
@@ -60,6 +76,8 @@ pub struct Info {
 }
 
 /// Where an engine takes sampling requests from and puts results: continuous batching, called between decoding steps.
+///
+/// An engine may call it from several threads at the same time; once closed, every call of [`SampleQueue::next`] says so.
 pub trait SampleQueue: Sync {
     /// The next request. With `wait` it blocks until there is one or the queue is closed.
     fn next(&self, wait: bool) -> Next;
@@ -191,6 +209,18 @@ pub enum EngineError {
         length: usize,
         /// The model's context.
         context: usize,
+    },
+    /// No engine has this name.
+    #[error("engine `{name}` is unknown; known are {}", NAMES.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// Sizes, data or a request that do not fit the model.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong, and what was expected.
+        reason: String,
     },
     /// Loss or gradient is not finite.
     #[error("{what} is not finite; lower the learning rate or check the rewards")]

@@ -1,0 +1,16 @@
+//! Continuous batching: requests come from a queue and leave when they are done; in between, each step runs one row per decoding sequence and a
+//! bounded number of rows of prompts.
+//!
+//! Every thread has its own sequences ([`decoder`]) and shares the queue ([`lobby`]) and the caches ([`sessions`], [`cache`]). A row's result does not
+//! depend on other rows ([`pass`], [`attention`]), so neither the batch nor the number of threads changes what is sampled.
+
+mod attention;
+mod cache;
+mod choose;
+mod decoder;
+mod lobby;
+mod pass;
+mod sequence;
+mod sessions;
+
+pub(super) use decoder::serve;

@@ -1,0 +1,121 @@
+//! From the last layer's output to losses and their gradients, a few rows at a time, so that the logits of all positions never exist together.
+
+use super::super::super::{ForwardBackward, Loss};
+use super::super::math::norm;
+use super::super::math::softmax::Softmax;
+use super::super::math::vectorize::vectorize;
+use super::super::model::weights::{Matrices, Model};
+use super::backward::add_outer;
+use super::plan::Target;
+use super::tape::sized;
+
+/// Rows whose logits exist at the same time.
+const ROWS: usize = 64;
+
+/// Buffers of this step.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    normed: Vec<f32>,
+    scales: Vec<f32>,
+    logits: Vec<f32>,
+    grad_normed: Vec<f32>,
+    /// Gradient of the last layer's output.
+    pub(crate) grad: Vec<f32>,
+}
+
+/// Log-probabilities of the targets.
+pub(crate) fn score(
+    model: &Model,
+    matrices: &Matrices,
+    last: &[f32],
+    targets: &[Target],
+    scratch: &mut Scratch,
+) -> Vec<f32> {
+    final_norm(model, last, scratch);
+    let (width, vocab) = (model.config.hidden_size, model.config.vocab_size);
+    let mut logprobs = Vec::with_capacity(targets.len());
+    for (targets, normed) in targets.chunks(ROWS).zip(scratch.normed.chunks(ROWS * width)) {
+        let logits = sized(&mut scratch.logits, targets.len() * vocab);
+        matrices.head.set(normed, logits);
+        for (target, logits) in targets.iter().zip(logits.chunks_exact_mut(vocab)) {
+            let logit = logits[target.id as usize];
+            logprobs.push(logit - Softmax::of(logits).log_sum);
+        }
+    }
+    logprobs
+}
+
+/// Adds the loss to `seen` and its gradient to `gradient`; `scratch.grad` is the gradient of `last`.
+pub(crate) fn backward(
+    model: &Model,
+    [forward, backward]: [&Matrices; 2],
+    (last, targets): (&[f32], &[Target]),
+    loss: Loss,
+    gradient: &mut [f32],
+    scratch: &mut Scratch,
+    seen: &mut ForwardBackward,
+) {
+    final_norm(model, last, scratch);
+    let (width, vocab) = (model.config.hidden_size, model.config.vocab_size);
+    let grad_normed = sized(&mut scratch.grad_normed, last.len()).chunks_mut(ROWS * width);
+    for ((targets, normed), grad_normed) in
+        targets.chunks(ROWS).zip(scratch.normed.chunks(ROWS * width)).zip(grad_normed)
+    {
+        let logits = sized(&mut scratch.logits, targets.len() * vocab);
+        forward.head.set(normed, logits);
+        for (target, logits) in targets.iter().zip(logits.chunks_exact_mut(vocab)) {
+            to_gradient(target, logits, loss, seen);
+        }
+        backward.head.set(logits, grad_normed);
+        // The matrix has one row per id: its gradient is that of a product from ids to the hidden width.
+        add_outer(gradient, model.layout.head, logits, normed);
+    }
+    let norm = model.layout.final_norm.clone();
+    let grad = sized(&mut scratch.grad, last.len());
+    grad.fill(0.0);
+    let weight = &model.values[norm.clone()];
+    norm::backward(&scratch.grad_normed, last, weight, &scratch.scales, grad, &mut gradient[norm]);
+}
+
+fn final_norm(model: &Model, last: &[f32], scratch: &mut Scratch) {
+    let normed = sized(&mut scratch.normed, last.len());
+    let scales = sized(&mut scratch.scales, last.len() / model.config.hidden_size);
+    norm::forward(last, &model.values[model.layout.final_norm.clone()], model.config.rms_norm_eps, normed, scales);
+}
+
+/// Replaces the logits of a row by their gradient.
+fn to_gradient(target: &Target, logits: &mut [f32], loss: Loss, seen: &mut ForwardBackward) {
+    let logit = logits[target.id as usize];
+    let softmax = Softmax::of(logits);
+    let (value, pull) = term(target, logit - softmax.log_sum, loss, seen);
+    seen.loss += f64::from(target.weight * value);
+    seen.weight += f64::from(target.weight);
+    seen.targets += 1;
+    seen.entropy += f64::from(softmax.entropy);
+    let pull = target.weight * pull;
+    scale(logits, pull / softmax.sum);
+    logits[target.id as usize] -= pull;
+}
+
+/// The loss of one target, and minus its derivative by the log-probability.
+fn term(target: &Target, logprob: f32, loss: Loss, seen: &mut ForwardBackward) -> (f32, f32) {
+    let Loss::ClippedRatio { low, high } = loss else { return (-logprob, 1.0) };
+    let (log_ratio, advantage) = (logprob - target.old_logprob, target.advantage);
+    let ratio = log_ratio.exp();
+    seen.kl += f64::from(ratio) - 1.0 - f64::from(log_ratio);
+    let (free, bounded) = (ratio * advantage, ratio.clamp(low, high) * advantage);
+    if bounded < free {
+        seen.clipped += 1;
+        (-bounded, 0.0)
+    } else {
+        (-free, free)
+    }
+}
+
+vectorize! {
+    fn scale(values: &mut [f32], factor: f32) {
+        for value in values {
+            *value *= factor;
+        }
+    }
+}

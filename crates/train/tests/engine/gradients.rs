@@ -1,0 +1,120 @@
+//! Gradients against finite differences, for every kind of parameter and both losses.
+
+use basis_train::engines::local::Local;
+use basis_train::engines::{Datum, Engine, EngineError, Loss};
+
+use crate::support::{data, fresh, gradient, numbers, odd_config, overwrite, tensors};
+
+const RATIO: Loss = Loss::ClippedRatio { low: 0.8, high: 1.28 };
+
+/// Widens the weights: gradients of a fresh model are too small against the rounding of losses.
+fn widen(dir: &std::path::Path) {
+    for (index, (name, mut values)) in tensors(dir).into_iter().enumerate() {
+        let mut number = numbers(index as u64, 1000);
+        let middle = if name.contains("norm") { 1.0 } else { 0.0 };
+        values.iter_mut().for_each(|value| *value = middle + (number() as f32 / 500.0 - 1.0) * 0.5);
+        overwrite(dir, &name, &values);
+    }
+}
+
+/// The slope of the loss along a direction in one tensor.
+fn slope(
+    engine: &mut dyn Engine,
+    dir: &std::path::Path,
+    name: &str,
+    along: &[f32],
+    batch: &[Datum],
+    loss: Loss,
+) -> f64 {
+    const STEP: f32 = 3e-3;
+    let values = tensors(dir).remove(name).unwrap();
+    let mut loss_at = |step: f32| {
+        let moved: Vec<f32> = values.iter().zip(along).map(|(value, along)| value + step * along).collect();
+        overwrite(dir, name, &moved);
+        engine.load(dir).unwrap();
+        engine.forward_backward(batch, loss).unwrap().loss
+    };
+    let slope = (loss_at(STEP) - loss_at(-STEP)) / f64::from(2.0 * STEP);
+    overwrite(dir, name, &values);
+    engine.load(dir).unwrap();
+    slope
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+#[test]
+fn gradients_are_finite_differences_of_the_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    fresh(odd_config(), dir.path());
+    widen(dir.path());
+    let mut engine = Local::open(dir.path(), 2).unwrap();
+    let mut batch = data(&[3, 9, 14, 70], 37);
+    // Ratios near a bound would make the loss bend within a step.
+    let logprobs = engine.forward(&batch).unwrap();
+    for (datum, logprobs) in batch.iter_mut().zip(logprobs) {
+        let shift = |at: usize| [0.0, 0.6, -0.7, 0.1][at % 4];
+        datum.old_logprobs = logprobs.iter().enumerate().map(|(at, logprob)| logprob + shift(at)).collect();
+    }
+    for loss in [Loss::CrossEntropy, RATIO] {
+        for (name, gradient) in gradient(&mut engine, &batch, loss) {
+            let norm = dot(&gradient, &gradient).sqrt();
+            assert!(norm > 1e-3, "{name} has a gradient");
+            let steepest: Vec<f32> = gradient.iter().map(|value| value / norm as f32).collect();
+            let found = slope(&mut engine, dir.path(), &name, &steepest, &batch, loss);
+            assert!((found / norm - 1.0).abs() < 0.02, "{name}, {loss:?}: slope {found}, norm {norm}");
+            let mut number = numbers(5, 2);
+            let scale = 1.0 / (gradient.len() as f32).sqrt();
+            let random: Vec<f32> = gradient.iter().map(|_| if number() == 0 { scale } else { -scale }).collect();
+            let found = slope(&mut engine, dir.path(), &name, &random, &batch, loss);
+            let expected = dot(&gradient, &random);
+            assert!((found - expected).abs() < 0.02 * norm, "{name}, {loss:?}: slope {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn gradients_of_several_batches_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    fresh(odd_config(), dir.path());
+    let batch = data(&[30, 12, 150, 9, 77], 37);
+    let mut engine = Local::open(dir.path(), 2).unwrap();
+    let whole = engine.forward_backward(&batch, RATIO).unwrap();
+    let norm = |engine: &mut Local| {
+        let step = basis_train::engines::AdamW {
+            learning_rate: 0.0,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            max_grad_norm: 0.0,
+        };
+        engine.optim_step(&step).unwrap().grad_norm
+    };
+    let expected = norm(&mut engine);
+    let parts: Vec<_> = batch.chunks(2).map(|part| engine.forward_backward(part, RATIO).unwrap()).collect();
+    assert!((norm(&mut engine) / expected - 1.0).abs() < 1e-5);
+    assert!((parts.iter().map(|part| part.loss).sum::<f64>() / whole.loss - 1.0).abs() < 1e-5);
+    assert_eq!(parts.iter().map(|part| part.targets).sum::<usize>(), whole.targets);
+    assert!(whole.clipped > 0 && whole.clipped < whole.targets && whole.kl > 0.0);
+    let entropy = whole.entropy / whole.targets as f64;
+    assert!((entropy - 37_f64.ln()).abs() < 0.1, "a fresh model is nearly uniform: {entropy}");
+}
+
+#[test]
+fn data_that_do_not_fit_are_errors() {
+    let mut engine = Local::create(odd_config(), 0, 1).unwrap();
+    let long = data(&[201], 37);
+    assert!(matches!(engine.forward_backward(&long, RATIO), Err(EngineError::TooLong { length: 201, context: 200 })));
+    let mut batch = data(&[5, 5], 37);
+    batch[1].ids[2] = 37;
+    let text = |result: Result<_, EngineError>| result.map(|_: Vec<_>| ()).unwrap_err().to_string();
+    assert_eq!(text(engine.forward(&batch)), "datum 1: id 37 is outside the vocabulary of 37");
+    batch[1].ids[2] = 0;
+    batch[0].advantages.pop();
+    let error = engine.forward_backward(&batch, RATIO).unwrap_err();
+    assert_eq!(error.to_string(), "datum 0: `advantages` has 3 values, expected 4");
+    assert!(engine.forward_backward(&batch, Loss::CrossEntropy).is_ok());
+    assert!(engine.forward(&[Datum::default()]).unwrap()[0].is_empty());
+}

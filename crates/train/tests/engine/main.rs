@@ -1,0 +1,12 @@
+//! What every engine must do, checked for each one in the registry through the trait alone.
+//!
+//! A model is a Hugging Face directory; gradients are read off what an optimiser step changes in the saved weights.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod checkpoints;
+mod gradients;
+mod learning;
+mod reference;
+mod sampling;
+mod support;

@@ -1,0 +1,182 @@
+//! Engines, data, queues and gradients for the tests.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use basis_train::engines::local::{Config, Local};
+use basis_train::engines::{AdamW, Datum, Engine, Loss, NAMES, Next, SampleQueue, SampleRequest, Sampled, open};
+
+/// Values of every tensor of a model, by name.
+pub(crate) type Tensors = BTreeMap<String, Vec<f32>>;
+
+/// The directory of the committed model.
+pub(crate) fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/qwen3")
+}
+
+/// Runs a check on each engine, opened on the committed model.
+pub(crate) fn each_engine(threads: usize, check: impl Fn(Box<dyn Engine>)) {
+    for name in NAMES {
+        check(open(name, &fixture(), threads).expect("the committed model opens"));
+    }
+}
+
+/// Sizes that divide by nothing that a vector has, with an output matrix of its own.
+pub(crate) fn odd_config() -> Config {
+    Config {
+        vocab_size: 37,
+        hidden_size: 20,
+        intermediate_size: 27,
+        num_hidden_layers: 3,
+        num_attention_heads: 6,
+        num_key_value_heads: 2,
+        head_dim: 10,
+        max_position_embeddings: 200,
+        rms_norm_eps: 1e-5,
+        rope_theta: 500.0,
+        tie_word_embeddings: false,
+    }
+}
+
+/// Writes a fresh model of these sizes.
+pub(crate) fn fresh(config: Config, dir: &Path) {
+    Local::create(config, 7, 1).unwrap().save(dir, false).unwrap();
+}
+
+/// Reproducible numbers from 0 to below `bound`.
+pub(crate) fn numbers(seed: u64, bound: u32) -> impl FnMut() -> u32 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) % u64::from(bound)) as u32
+    }
+}
+
+/// Sequences of these lengths with weights (a third of them zero), advantages and old log-probabilities.
+pub(crate) fn data(lengths: &[usize], vocab: usize) -> Vec<Datum> {
+    let datum = |(index, &length): (usize, &usize)| {
+        let mut number = numbers(index as u64, 1 << 20);
+        let targets = length - 1;
+        Datum {
+            ids: (0..length).map(|_| number() % vocab as u32).collect(),
+            weights: (0..targets)
+                .map(|at| if at % 3 == 1 { 0.0 } else { 0.2 + (number() % 100) as f32 / 100.0 })
+                .collect(),
+            old_logprobs: (0..targets).map(|_| -(vocab as f32).ln() - 0.6 + (number() % 100) as f32 / 80.0).collect(),
+            advantages: (0..targets).map(|_| (number() % 100) as f32 / 50.0 - 1.0).collect(),
+        }
+    };
+    lengths.iter().enumerate().map(datum).collect()
+}
+
+/// A step from whose effect the gradient can be told: the update is `g / (|g| + 1)`.
+const TELLING: AdamW =
+    AdamW { learning_rate: 1.0, beta1: 0.0, beta2: 0.0, epsilon: 1.0, weight_decay: 0.0, max_grad_norm: 0.0 };
+
+/// The gradient of the loss by every tensor; the engine's weights stay as they are.
+pub(crate) fn gradient(engine: &mut dyn Engine, batch: &[Datum], loss: Loss) -> Tensors {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+    engine.save(&before, true).unwrap();
+    engine.forward_backward(batch, loss).unwrap();
+    engine.optim_step(&TELLING).unwrap();
+    engine.save(&after, false).unwrap();
+    engine.load(&before).unwrap();
+    let after = tensors(&after);
+    let telling = |(name, before): (String, Vec<f32>)| {
+        let pairs = before.iter().zip(&after[&name]);
+        let gradient = pairs.map(|(before, after)| {
+            let update = f64::from(*before) - f64::from(*after);
+            (update / (1.0 - update.abs())) as f32
+        });
+        let gradient = gradient.collect();
+        (name, gradient)
+    };
+    tensors(&before).into_iter().map(telling).collect()
+}
+
+/// Reads the weights of a directory.
+pub(crate) fn tensors(dir: &Path) -> Tensors {
+    let bytes = std::fs::read(dir.join("model.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let values = |data: &[u8]| data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    file.iter().map(|(name, view)| (name.to_owned(), values(view.data()))).collect()
+}
+
+/// Overwrites one tensor of a directory.
+pub(crate) fn overwrite(dir: &Path, name: &str, values: &[f32]) {
+    let path = dir.join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let begin = file.tensor(name).unwrap().data().as_ptr() as usize - bytes.as_ptr() as usize;
+    for (place, value) in bytes[begin..].chunks_exact_mut(4).zip(values) {
+        place.copy_from_slice(&value.to_le_bytes());
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A request with plain settings.
+pub(crate) fn request(id: u64, prompt: Vec<u32>, max_tokens: usize) -> SampleRequest {
+    SampleRequest {
+        id,
+        prompt,
+        session: id,
+        last: true,
+        max_tokens,
+        temperature: 1.0,
+        stop: Vec::new(),
+        seed: 1000 + id,
+    }
+}
+
+/// What comes after a finished request.
+pub(crate) type Follow<'a> = dyn Fn(u64, &Sampled) -> Option<SampleRequest> + Sync + 'a;
+
+/// Serves all requests, and those that `follow` makes of finished ones; results by id.
+pub(crate) fn sample(engine: &mut dyn Engine, requests: Vec<SampleRequest>, follow: &Follow) -> HashMap<u64, Sampled> {
+    let state = State { open: requests.len(), waiting: requests.into(), results: HashMap::new() };
+    let queue = Queue { state: Mutex::new(state), changed: std::sync::Condvar::new(), follow };
+    engine.sample(&queue).unwrap();
+    queue.state.into_inner().unwrap().results
+}
+
+/// Serves all requests.
+pub(crate) fn sample_all(engine: &mut dyn Engine, requests: Vec<SampleRequest>) -> HashMap<u64, Sampled> {
+    sample(engine, requests, &|_, _| None)
+}
+
+struct Queue<'a> {
+    state: Mutex<State>,
+    changed: std::sync::Condvar,
+    follow: &'a Follow<'a>,
+}
+
+struct State {
+    waiting: VecDeque<SampleRequest>,
+    open: usize,
+    results: HashMap<u64, Sampled>,
+}
+
+impl SampleQueue for Queue<'_> {
+    fn next(&self, wait: bool) -> Next {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            match state.waiting.pop_front() {
+                Some(request) => return Next::Request(request),
+                None if state.open == 0 => return Next::Closed,
+                None if !wait => return Next::Empty,
+                None => state = self.changed.wait(state).unwrap(),
+            }
+        }
+    }
+
+    fn finish(&self, id: u64, sampled: Sampled) {
+        let next = (self.follow)(id, &sampled);
+        let mut state = self.state.lock().unwrap();
+        state.open -= usize::from(next.is_none());
+        state.waiting.extend(next);
+        assert!(state.results.insert(id, sampled).is_none(), "request {id} was finished twice");
+        self.changed.notify_all();
+    }
+}
