@@ -162,7 +162,8 @@ impl From<SandboxError> for Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let kind = match &error {
-            EngineError::Damaged { .. } | EngineError::TooLong { .. } => Kind::Input,
+            EngineError::Unknown { .. } => Kind::Usage,
+            EngineError::Damaged { .. } | EngineError::Invalid { .. } | EngineError::TooLong { .. } => Kind::Input,
             EngineError::Io { .. } => Kind::Machine,
             EngineError::NotFinite { .. } => Kind::Policy,
         };
