@@ -24,6 +24,7 @@ pub mod project;
 pub mod record;
 pub mod rollout;
 pub mod skills;
+pub mod sources;
 pub mod stats;
 pub mod store;
 pub mod task;

@@ -8,29 +8,39 @@ use basis_gym::project::{Origin, Project, RunnerKind, TestSetup};
 use basis_gym::tree::{LayerStore, Tree};
 use basis_sandbox::{Backend, Limits};
 
-/// What a test needs to run Python; dropped with everything that it made.
+/// What a test needs to run Python.
 pub(crate) struct Bench {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) toolchain: Toolchain,
     pub(crate) layers: LayerStore,
-    _directory: tempfile::TempDir,
+    store: PathBuf,
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Bench {
-    /// Opens everything, or says why this machine cannot.
+    /// Opens everything, or says why this machine cannot. Layers stay for the next tests, so that packages are fetched once.
     pub(crate) fn open() -> Option<Self> {
+        Self::with_store(Path::new(env!("CARGO_TARGET_TMPDIR")).join("layers"), None)
+    }
+
+    /// The same with an empty store of its own.
+    pub(crate) fn with_empty_store() -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::with_store(directory.path().to_owned(), Some(directory))
+    }
+
+    fn with_store(store: PathBuf, directory: Option<tempfile::TempDir>) -> Option<Self> {
         let backend = match basis_sandbox::backends::open("namespace") {
             Ok(backend) => backend,
             Err(error) => {
-                eprintln!("skipped: {error}");
+                skip(&error);
                 return None;
             }
         };
         let search_path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
         let toolchain = Toolchain::discover(None, &search_path).expect("tests of python projects need a python3");
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let layers = LayerStore::open(directory.path()).expect("a layer store");
-        Some(Self { backend, toolchain, layers, _directory: directory })
+        let layers = LayerStore::open(&store).expect("a layer store");
+        Some(Self { backend, toolchain, layers, store, _directory: directory })
     }
 
     pub(crate) fn environment(&self, setup: &TestSetup) -> Environment {
@@ -55,8 +65,14 @@ impl Bench {
     }
 
     pub(crate) fn store(&self) -> &Path {
-        self._directory.path()
+        &self.store
     }
+}
+
+/// Says why a test does nothing on this machine.
+#[expect(clippy::print_stderr, reason = "the reason must be seen")]
+pub(crate) fn skip(reason: &dyn std::fmt::Display) {
+    eprintln!("skipped: {reason}");
 }
 
 pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {

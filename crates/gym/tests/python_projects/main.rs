@@ -4,4 +4,6 @@
 
 mod bench;
 mod plain;
+mod pytest;
+mod sources;
 mod validation;

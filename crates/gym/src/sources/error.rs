@@ -1,0 +1,39 @@
+//! What can be wrong with a place that a project is taken from.
+
+use std::path::PathBuf;
+
+/// Why a source gives no project.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such directory.
+    #[error("`{0}` is not a directory; name a Python project, or `pypi:<name>` for a package of the index")]
+    NotADirectory(PathBuf),
+    /// There is no module or package in it.
+    #[error("`{0}` has no Python package or module; expected one at the top or in `src`")]
+    NoPackage(String),
+    /// There are no tests in it.
+    #[error("`{0}` has no tests; expected files called `test_*.py` or `*_test.py`")]
+    NoTests(String),
+    /// The package was named in another way than `name` or `name==version`.
+    #[error("`pypi:{0}` is not `pypi:<name>` or `pypi:<name>==<version>`")]
+    Requirement(String),
+    /// The package could not be fetched.
+    #[error("`pypi:{requirement}` could not be fetched: {reason}")]
+    Fetch {
+        /// What was asked for.
+        requirement: String,
+        /// Why not, in one line.
+        reason: String,
+    },
+    /// A file of the project that must be understood is not well-formed.
+    #[error("`{path}`: {reason}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file-system error; its message names the path.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
