@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::groups::Groups;
 use super::protocol::BoxSpec;
 use super::sandbox::NamespaceSandbox;
 use crate::{Backend, Enforcement, Sandbox, SandboxError, SandboxSpec, Strength};
@@ -12,8 +13,17 @@ use crate::{Backend, Enforcement, Sandbox, SandboxError, SandboxSpec, Strength};
 pub(super) const NAME: &str = "namespace";
 
 /// Opens the backend and runs one command in one box, which proves that the machine can.
+///
+/// Raises this process's soft limit of open files to the hard one: every live sandbox holds four.
 pub(in crate::backends) fn open() -> Result<Arc<dyn Backend>, SandboxError> {
-    let backend = NamespaceBackend { client: Arc::new(Client::start()?) };
+    raise_open_files();
+    // Groups can be made but not entered on some machines; then the boxes watch themselves.
+    let grouped = Groups::find().and_then(|groups| open_with(Some(groups)).ok());
+    grouped.map_or_else(|| open_with(None), Ok)
+}
+
+fn open_with(groups: Option<Groups>) -> Result<Arc<dyn Backend>, SandboxError> {
+    let backend = NamespaceBackend { client: Arc::new(Client::start(groups)?) };
     probe(&backend).map_err(|error| match error {
         SandboxError::Unavailable { .. } => error,
         other => SandboxError::Unavailable { backend: NAME, reason: other.to_string() },
@@ -38,6 +48,13 @@ fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
     sandbox.destroy()
 }
 
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Raising the soft limit to the hard one is always allowed.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 struct NamespaceBackend {
     client: Arc<Client>,
 }
@@ -49,9 +66,14 @@ impl Backend for NamespaceBackend {
 
     fn enforcement(&self) -> Vec<Enforcement> {
         let entry = |limit, strength, how: &str| Enforcement { limit, strength, how: how.into() };
+        let watched = "each process by RLIMIT_DATA, and the sum is sampled 20 times a second";
+        let (strength, how) = match self.client.groups() {
+            Some(groups) => (Strength::Enforced, groups.describe()),
+            None => (Strength::Watched, watched),
+        };
         vec![
             entry("wall", Strength::Enforced, "the controller kills everything in the pid namespace at the deadline"),
-            entry("memory", Strength::Watched, "RLIMIT_DATA for each process"),
+            entry("memory", strength, how),
             entry("processes", Strength::Enforced, "RLIMIT_NPROC, counted in the box's user namespace"),
             entry("output", Strength::Enforced, "read and thrown away after the limit, killed far above it"),
             entry("disk", Strength::Enforced, "size and inodes of the tmpfs that holds every writable file"),
@@ -60,13 +82,13 @@ impl Backend for NamespaceBackend {
     }
 
     fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let checked = check(spec)?;
-        let (process, channel) = self.client.create(&checked)?;
-        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, process, channel)?))
+        let checked = check(spec, self.client.groups().is_none())?;
+        let new = self.client.create(&checked)?;
+        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, new)?))
     }
 }
 
-fn check(spec: &SandboxSpec) -> Result<BoxSpec, SandboxError> {
+fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
     let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
     if spec.layers.is_empty() {
         return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
@@ -94,6 +116,7 @@ fn check(spec: &SandboxSpec) -> Result<BoxSpec, SandboxError> {
         workdir: spec.workdir.clone(),
         mounts: spec.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone())).collect(),
         limits: spec.limits.clone(),
+        watch_memory,
     })
 }
 

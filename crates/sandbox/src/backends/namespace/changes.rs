@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, FileType, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
 use super::beneath;
+use super::unlock::unlocking;
 use crate::{Change, ChangeKind};
 
 /// Directories nested deeper than this are reported as one [`ChangeKind::Special`] and not looked into.
@@ -33,19 +33,30 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Looks at one directory of the upper layer; `hidden` when nothing below it in the layers is visible.
     fn directory(&mut self, path: &str, hidden: bool, depth: usize) -> io::Result<()> {
-        let directory = beneath::open(self.upper, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let open = || {
+            let directory = beneath::open(self.upper, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+            // Listing needs one right and looking at what is listed another.
+            rustix::fs::statat(&directory, ".", AtFlags::empty())?;
+            Ok(directory)
+        };
+        let (directory, _locks) = unlocking(self.upper, path, open)?;
         let hidden = hidden || is_opaque(&directory);
         let mut present = BTreeSet::new();
         for name in names(&directory)? {
-            let Ok(name) = name else {
-                self.push(&join(path, "(name that is not text)"), ChangeKind::Special);
+            let Ok(data) = rustix::fs::statat(&directory, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) else {
+                // It was removed meanwhile: the sandbox is not frozen.
                 continue;
             };
-            let data = rustix::fs::statat(&directory, name.as_str(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
-            if !is_whiteout(&data) {
-                present.insert(name.clone());
+            let child = join(path, &String::from_utf8_lossy(&name));
+            match String::from_utf8(name) {
+                Ok(name) if !is_whiteout(&data) => drop(present.insert(name)),
+                Ok(_) => {}
+                Err(_) => {
+                    self.push(&child, ChangeKind::Special);
+                    continue;
+                }
             }
-            self.entry(&join(path, &name), &data, hidden, depth)?;
+            self.entry(&child, &data, hidden, depth)?;
         }
         if hidden {
             for gone in self.lower.names(path)?.difference(&present) {
@@ -96,7 +107,8 @@ impl Walk<'_> {
         if before.st_mode != data.st_mode || before.st_size != data.st_size {
             return Ok(false);
         }
-        same_bytes(beneath::read(self.upper, path)?, beneath::read(&self.lower.0[*layer], path)?)
+        let (now, _locks) = unlocking(self.upper, path, || beneath::read(self.upper, path))?;
+        same_bytes(now, beneath::read(&self.lower.0[*layer], path)?)
     }
 
     fn same_link(&self, path: &str, before: Option<&(usize, Stat)>) -> io::Result<bool> {
@@ -141,7 +153,7 @@ impl Lower {
         let mut all = BTreeSet::new();
         for layer in self.0.iter().rev() {
             match beneath::open(layer, path, OFlags::RDONLY | OFlags::DIRECTORY) {
-                Ok(directory) => all.extend(names(&directory)?.into_iter().flatten()),
+                Ok(directory) => all.extend(names(&directory)?.into_iter().flat_map(String::from_utf8)),
                 Err(error) => match error.raw_os_error() {
                     Some(libc::ENOENT) => {}
                     Some(libc::ENOTDIR | libc::ELOOP) => break,
@@ -153,12 +165,12 @@ impl Lower {
     }
 }
 
-fn names(directory: &OwnedFd) -> io::Result<Vec<Result<String, Vec<u8>>>> {
+fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory.as_fd())? {
         let name = entry?.file_name().to_bytes().to_vec();
         if name != b"." && name != b".." {
-            names.push(String::from_utf8(name).map_err(std::string::FromUtf8Error::into_bytes));
+            names.push(name);
         }
     }
     Ok(names)
@@ -170,11 +182,7 @@ fn is_whiteout(data: &Stat) -> bool {
 
 fn is_opaque(directory: &OwnedFd) -> bool {
     let mut value = [0; 8];
-    match rustix::fs::fgetxattr(directory, "user.overlay.opaque", &mut value) {
-        Ok(length) => &value[..length] == b"y",
-        Err(Errno::NODATA) => false,
-        Err(_) => false,
-    }
+    rustix::fs::fgetxattr(directory, "user.overlay.opaque", &mut value).is_ok_and(|length| &value[..length] == b"y")
 }
 
 fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {

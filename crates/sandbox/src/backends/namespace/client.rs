@@ -2,15 +2,29 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use super::entry;
+use super::groups::{Group, Groups};
 use super::protocol::{BoxSpec, Channel, Failure, SpawnerReply};
 use crate::SandboxError;
 
 /// A spawner that can be asked from any thread. Dropping it ends the spawner and every box.
-pub(super) struct Client(Mutex<Option<Spawner>>);
+pub(super) struct Client {
+    /// Before the groups, which can be removed when it has ended.
+    spawner: Mutex<Option<Spawner>>,
+    groups: Option<Groups>,
+}
+
+/// A box that is still setting itself up.
+pub(super) struct NewBox {
+    pub(super) process: OwnedFd,
+    pub(super) channel: Channel,
+    /// Its memory limit, unless it keeps that itself.
+    pub(super) group: Option<Group>,
+}
 
 struct Spawner {
     /// Taken when dropped, so that the spawner sees the end before it is waited for.
@@ -19,20 +33,35 @@ struct Spawner {
 }
 
 impl Client {
-    pub(super) fn start() -> Result<Self, SandboxError> {
-        Ok(Self(Mutex::new(Some(Spawner::start()?))))
+    pub(super) fn start(groups: Option<Groups>) -> Result<Self, SandboxError> {
+        let spawner = Spawner::start(groups.as_ref())?;
+        Ok(Self { spawner: Mutex::new(Some(spawner)), groups })
     }
 
-    /// A new box, which is still setting itself up: its process and the channel to it.
-    pub(super) fn create(&self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
-        let mut spawner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The control groups that limit memory; without them every box watches itself.
+    pub(super) fn groups(&self) -> Option<&Groups> {
+        self.groups.as_ref()
+    }
+
+    /// A new box under its memory limit.
+    pub(super) fn create(&self, spec: &BoxSpec) -> Result<NewBox, SandboxError> {
+        let (pid, process, channel) = self.request(spec)?;
+        // While the box sets itself up: moving a process to a group can take ten milliseconds.
+        let add = |groups: &Groups| groups.add(pid, spec.limits.memory_bytes);
+        let group = self.groups.as_ref().map(add).transpose();
+        let group = group.map_err(|error| SandboxError::system("limit the memory of a sandbox", error))?;
+        Ok(NewBox { process, channel, group })
+    }
+
+    fn request(&self, spec: &BoxSpec) -> Result<(i32, OwnedFd, Channel), SandboxError> {
+        let mut spawner = self.spawner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = spawner.as_ref() {
             match running.create(spec) {
                 Err(SandboxError::Lost(_)) => *spawner = None,
                 other => return other,
             }
         }
-        let created = Spawner::start().and_then(|started| spawner.insert(started).create(spec));
+        let created = Spawner::start(self.groups.as_ref()).and_then(|started| spawner.insert(started).create(spec));
         if matches!(created, Err(SandboxError::Lost(_))) {
             *spawner = None;
         }
@@ -41,12 +70,13 @@ impl Client {
 }
 
 impl Spawner {
-    fn start() -> Result<Self, SandboxError> {
+    fn start(groups: Option<&Groups>) -> Result<Self, SandboxError> {
         let failed = |error| SandboxError::system("start the sandbox spawner", error);
         entry::keep();
         let (ours, theirs) = Channel::pair().map_err(failed)?;
         let process = Command::new("/proc/self/exe")
             .arg0(entry::NAME)
+            .arg(groups.map_or(Path::new(""), Groups::directory))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs.into_fd()))
@@ -61,7 +91,9 @@ impl Spawner {
                 backend: super::backend::NAME,
                 reason: format!("the spawner could not {}", failure.text()),
             }),
-            (SpawnerReply::Created, _) => Err(SandboxError::Lost("the spawner answered before it was asked".into())),
+            (SpawnerReply::Created { .. }, _) => {
+                Err(SandboxError::Lost("the spawner answered before it was asked".into()))
+            }
         }
     }
 
@@ -69,13 +101,13 @@ impl Spawner {
         self.control.as_ref().expect("taken only when dropped")
     }
 
-    fn create(&self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
+    fn create(&self, spec: &BoxSpec) -> Result<(i32, OwnedFd, Channel), SandboxError> {
         self.control().send(spec, &[]).map_err(|error| SandboxError::Lost(format!("the spawner is gone: {error}")))?;
         match self.receive()? {
-            (SpawnerReply::Created, descriptors) => {
+            (SpawnerReply::Created { pid }, descriptors) => {
                 let [pidfd, channel] = <[OwnedFd; 2]>::try_from(descriptors)
                     .map_err(|_| SandboxError::Lost("the spawner sent no descriptors (too many open files?)".into()))?;
-                Ok((pidfd, Channel::new(channel)))
+                Ok((pid, pidfd, Channel::new(channel)))
             }
             (SpawnerReply::Failed(failure), _) => Err(failure.into()),
             (SpawnerReply::Hello, _) => Err(SandboxError::Lost("the spawner answered out of turn".into())),

@@ -18,6 +18,8 @@ pub(super) struct Start<'a> {
     /// Become 0, 1, 2 and perhaps 3.
     pub(super) descriptors: Vec<OwnedFd>,
     pub(super) limits: &'a Limits,
+    /// Whether no control group limits memory.
+    pub(super) watch_memory: bool,
 }
 
 /// Starts a command in its own session; a program that cannot be started ends with 126 or 127, as in a shell.
@@ -43,7 +45,8 @@ fn prepare(start: &Start<'_>) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     place(&start.descriptors)?;
-    confine::confine_command(start.limits).map_err(|failure| io::Error::from_raw_os_error(failure.errno))?;
+    confine::confine_command(start.limits, start.watch_memory)
+        .map_err(|failure| io::Error::from_raw_os_error(failure.errno))?;
     sys::reset_signals();
     std::env::set_current_dir(start.cwd)
 }
@@ -92,23 +95,37 @@ fn candidates(start: &Start<'_>) -> Vec<CString> {
 
 /// Kills what is left of the session that `leader`, already collected, had started.
 pub(super) fn kill_session(leader: i32) {
-    if sys::childless() {
-        return;
+    // A process may have forked behind the look at it; what forks faster than it is killed is ended with all the rest.
+    for _ in 0..100 {
+        if sys::childless() || !kill_members(leader) {
+            return;
+        }
+        std::thread::yield_now();
     }
+    sys::kill_all();
+}
+
+/// Kills the living processes of a session; whether there were any.
+fn kill_members(leader: i32) -> bool {
+    let mut found = false;
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        if session(pid) == Some(leader)
+        if living_session(pid) == Some(leader)
             && let Some(pid) = Pid::from_raw(pid)
         {
+            found = true;
             // It may have ended meanwhile.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
     }
+    found
 }
 
-fn session(pid: i32) -> Option<i32> {
+fn living_session(pid: i32) -> Option<i32> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The name may contain anything, so count from the last parenthesis: state, parent, group, session.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
-    std::str::from_utf8(&stat[end + 1..]).ok()?.split_whitespace().nth(3)?.parse().ok()
+    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_whitespace();
+    fields.next().filter(|state| *state != "Z")?;
+    fields.nth(2)?.parse().ok()
 }

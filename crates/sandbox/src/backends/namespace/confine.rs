@@ -22,7 +22,7 @@ pub(super) fn confine_box() -> Result<(), Failure> {
 }
 
 /// Limits one command and drops what the box kept; runs in the child just before the program starts.
-pub(super) fn confine_command(limits: &Limits) -> Result<(), Failure> {
+pub(super) fn confine_command(limits: &Limits, watch_memory: bool) -> Result<(), Failure> {
     const FILES: u64 = 1024;
     for (resource, value) in [
         (libc::RLIMIT_CORE, 0),
@@ -31,11 +31,13 @@ pub(super) fn confine_command(limits: &Limits) -> Result<(), Failure> {
         (libc::RLIMIT_FSIZE, limits.disk_bytes.saturating_add(1 << 20)),
         // The box itself counts.
         (libc::RLIMIT_NPROC, limits.processes.saturating_add(1)),
-        (libc::RLIMIT_DATA, limits.memory_bytes),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_MSGQUEUE, 0),
     ] {
         sys::limit(resource, value).doing(|| format!("set resource limit {resource}"))?;
+    }
+    if watch_memory {
+        sys::limit(libc::RLIMIT_DATA, limits.memory_bytes).doing(|| "set the limit of memory".into())?;
     }
     keep_capabilities(CapabilitySet::empty())
 }

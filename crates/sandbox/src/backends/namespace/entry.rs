@@ -4,7 +4,6 @@
 //! with the private name and a socket as standard input.
 #![expect(unsafe_code, reason = "a function that runs before main")]
 
-use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::OwnedFd;
 
 use super::{spawner, sys};
@@ -12,7 +11,7 @@ use super::{spawner, sys};
 /// `argv[0]` of the spawner.
 pub(super) const NAME: &str = "basis-sandbox-spawner";
 
-type Entry = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+type Entry = extern "C" fn();
 
 #[used]
 // SAFETY: the section holds pointers to functions of this signature.
@@ -24,15 +23,13 @@ pub(super) fn keep() {
     std::hint::black_box(&ENTRY);
 }
 
-extern "C" fn enter(count: c_int, arguments: *const *const c_char, _environment: *const *const c_char) {
-    if count < 1 || arguments.is_null() {
-        return;
-    }
-    // SAFETY: the C library passes the arguments of the program: `count` valid strings.
-    let name = unsafe { CStr::from_ptr(*arguments) };
-    if name.to_bytes() == NAME.as_bytes() {
+extern "C" fn enter() {
+    // Not every C library passes the arguments to such functions, and the standard library may not have them yet.
+    let Ok(line) = std::fs::read("/proc/self/cmdline") else { return };
+    let mut arguments = line.split(|byte| *byte == 0);
+    if arguments.next() == Some(NAME.as_bytes()) {
         if let Some(control) = adopt_control() {
-            spawner::run(control);
+            spawner::run(control, arguments.next().unwrap_or_default());
         }
         sys::exit(1);
     }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::command::{self, Start};
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
 use super::spawner::Trees;
-use super::{beneath, confine, setup, sys};
+use super::{beneath, confine, setup, sys, watch};
 
 /// Becomes the box of `spec` and serves until the controller is gone.
 pub(super) fn run(spec: &BoxSpec, trees: Trees, channel: Channel) -> ! {
@@ -36,6 +36,8 @@ struct Init<'a> {
     workdir: OwnedFd,
     /// The command that the controller waits for.
     running: Option<i32>,
+    /// Whether it is being killed for its memory.
+    out_of_memory: bool,
 }
 
 impl<'a> Init<'a> {
@@ -54,15 +56,21 @@ impl<'a> Init<'a> {
         }
         drop(view.upper);
         let [channel, children, workdir] = keep_only([channel.into_fd(), children, view.workdir]);
-        Ok(Self { spec, channel: Channel::new(channel), children, workdir, running: None })
+        Ok(Self { spec, channel: Channel::new(channel), children, workdir, running: None, out_of_memory: false })
     }
 
     fn serve(&mut self) -> ! {
         loop {
             let mut watched = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
             // Interruption is the only failure that is possible here; the loop looks again.
-            let _ = rustix::event::poll(&mut watched, None);
+            let watching = self.spec.watch_memory && self.running.is_some();
+            let period = watch::PERIOD.try_into().expect("the time is short");
+            let _ = rustix::event::poll(&mut watched, watching.then_some(&period));
             let [request, children] = watched.map(|fd| !fd.revents().is_empty());
+            if watching && watch::memory_in_use() > self.spec.limits.memory_bytes {
+                self.out_of_memory = true;
+                sys::kill_all();
+            }
             if children {
                 self.reap();
             }
@@ -80,7 +88,8 @@ impl<'a> Init<'a> {
             BoxRequest::Start => {}
             BoxRequest::Execute { argv, env, cwd } => {
                 let cwd = cwd.as_deref().unwrap_or(&self.spec.workdir);
-                let start = Start { argv: &argv, env: &env, cwd, descriptors, limits: &self.spec.limits };
+                let (limits, watch_memory) = (&self.spec.limits, self.spec.watch_memory);
+                let start = Start { argv: &argv, env: &env, cwd, descriptors, limits, watch_memory };
                 match command::start(start).doing(|| "start a command".into()) {
                     Ok(pid) => self.running = Some(pid),
                     Err(failure) => self.reply(&BoxReply::Failed(failure)),
@@ -120,7 +129,8 @@ impl<'a> Init<'a> {
             if self.running == Some(pid) {
                 self.running = None;
                 command::kill_session(pid);
-                self.reply(&BoxReply::Exited(status));
+                let out_of_memory = std::mem::take(&mut self.out_of_memory);
+                self.reply(&BoxReply::Exited { status, out_of_memory });
             }
         }
     }

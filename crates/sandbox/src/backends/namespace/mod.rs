@@ -13,14 +13,18 @@ mod client;
 mod command;
 mod confine;
 mod entry;
+mod groups;
 mod init;
 mod layout;
 mod protocol;
 mod sandbox;
 mod setup;
 mod spawner;
+mod streams;
 mod sys;
 mod template;
+mod unlock;
 mod userns;
+mod watch;
 
 pub(super) use backend::open;

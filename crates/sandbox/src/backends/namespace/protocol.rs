@@ -25,6 +25,8 @@ pub(super) struct BoxSpec {
     pub(super) workdir: String,
     pub(super) mounts: Vec<(PathBuf, String)>,
     pub(super) limits: Limits,
+    /// Whether the box has to keep the memory limit itself.
+    pub(super) watch_memory: bool,
 }
 
 /// Spawner to controller.
@@ -33,7 +35,9 @@ pub(super) enum SpawnerReply {
     /// First message: requests are welcome.
     Hello,
     /// Beside it: the pidfd of the box and the channel to it.
-    Created,
+    Created {
+        pid: i32,
+    },
     Failed(Failure),
 }
 
@@ -55,8 +59,11 @@ pub(super) enum BoxRequest {
 pub(super) enum BoxReply {
     /// Beside it: the working directory and the upper directory.
     Ready,
-    /// The wait status of the command.
-    Exited(i32),
+    /// The wait status of the command, and whether the box killed it for its memory.
+    Exited {
+        status: i32,
+        out_of_memory: bool,
+    },
     Written(Option<Failure>),
     Failed(Failure),
 }

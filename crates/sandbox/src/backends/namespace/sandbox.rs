@@ -10,10 +10,13 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
-use super::client::Client;
+use super::capture::{self, Ended};
+use super::client::{Client, NewBox};
+use super::groups::Group;
 use super::protocol::{BoxReply, BoxRequest, Channel};
-use super::{beneath, capture, changes};
-use crate::{Change, Command, Output, Sandbox, SandboxError, SandboxSpec};
+use super::unlock::unlocking;
+use super::{beneath, changes};
+use crate::{Captured, Change, Command, Outcome, Output, Sandbox, SandboxError, SandboxSpec};
 
 /// How long a killed box may take to be gone.
 const DEATH: Duration = Duration::from_secs(20);
@@ -25,6 +28,8 @@ pub(super) struct NamespaceSandbox {
     layers: Vec<PathBuf>,
     spec: SandboxSpec,
     process: OwnedFd,
+    /// Its memory limit; gone with its processes.
+    group: Option<Group>,
     state: State,
 }
 
@@ -42,12 +47,8 @@ struct View {
 
 impl NamespaceSandbox {
     /// Waits until a new box is ready.
-    pub(super) fn attach(
-        client: Arc<Client>,
-        spec: &SandboxSpec,
-        process: OwnedFd,
-        channel: Channel,
-    ) -> Result<Self, SandboxError> {
+    pub(super) fn attach(client: Arc<Client>, spec: &SandboxSpec, new: NewBox) -> Result<Self, SandboxError> {
+        let NewBox { process, channel, group } = new;
         let view = match receive(&channel)? {
             (BoxReply::Ready, descriptors) => {
                 let [workdir, upper] = <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| {
@@ -59,7 +60,7 @@ impl NamespaceSandbox {
             (other, _) => return Err(unexpected(&other)),
         };
         let state = State::Live { channel, view };
-        Ok(Self { _client: client, layers: spec.layers.clone(), spec: spec.clone(), process, state })
+        Ok(Self { _client: client, layers: spec.layers.clone(), spec: spec.clone(), process, group, state })
     }
 
     fn live(&self) -> Result<&Channel, SandboxError> {
@@ -78,7 +79,13 @@ impl NamespaceSandbox {
     }
 
     /// Kills PID 1, and with it everything, and waits until all of it is gone.
-    fn kill(&self) -> Result<(), SandboxError> {
+    fn kill(&mut self) -> Result<(), SandboxError> {
+        self.signal_and_wait()?;
+        self.group = None;
+        Ok(())
+    }
+
+    fn signal_and_wait(&self) -> Result<(), SandboxError> {
         match rustix::process::pidfd_send_signal(&self.process, Signal::KILL) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(error) => return Err(SandboxError::system("kill a sandbox", error)),
@@ -106,12 +113,30 @@ impl NamespaceSandbox {
 
 impl Sandbox for NamespaceSandbox {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
-        capture::run(self.live()?, &self.spec, command)
+        let ended = capture::run(self.live()?, &self.spec, command);
+        let out_of_memory = self.group.as_mut().is_some_and(Group::killed);
+        match ended {
+            Ok(Ended { mut output, reported }) => {
+                if out_of_memory && !output.outcome.success() && output.outcome != Outcome::TimedOut {
+                    output.outcome = Outcome::OutOfMemory;
+                }
+                if !reported {
+                    self.kill()?;
+                }
+                Ok(output)
+            }
+            Err(error) => {
+                // Answers would be taken for those of the next command.
+                self.kill()?;
+                if out_of_memory { Ok(nothing_left()) } else { Err(error) }
+            }
+        }
     }
 
     fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, SandboxError> {
         let failed = |error| file_error(path, error);
-        let file = beneath::read(&self.view()?.workdir, path).map_err(failed)?;
+        let root = &self.view()?.workdir;
+        let (file, _locks) = unlocking(root, path, || beneath::read(root, path)).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let mut bytes = Vec::new();
         if size <= max_bytes {
@@ -143,9 +168,10 @@ impl Sandbox for NamespaceSandbox {
             return Err(destroyed());
         }
         self.kill()?;
-        if let State::Live { view, .. } = std::mem::replace(&mut self.state, State::Destroyed) {
-            self.state = State::Frozen(view);
-        }
+        self.state = match std::mem::replace(&mut self.state, State::Destroyed) {
+            State::Live { view, .. } | State::Frozen(view) => State::Frozen(view),
+            State::Destroyed => State::Destroyed,
+        };
         Ok(())
     }
 
@@ -188,6 +214,13 @@ pub(super) fn lost(error: &std::io::Error) -> SandboxError {
 /// A box said something that was not asked for.
 pub(super) fn unexpected(reply: &BoxReply) -> SandboxError {
     SandboxError::Lost(format!("it answered {reply:?} out of turn"))
+}
+
+/// What is known when the box itself was a victim of its memory limit.
+fn nothing_left() -> Output {
+    let nothing = Captured::default;
+    let (stdout, stderr, report) = (nothing(), nothing(), nothing());
+    Output { outcome: Outcome::OutOfMemory, stdout, stderr, report, duration: Duration::ZERO }
 }
 
 fn destroyed() -> SandboxError {

@@ -5,22 +5,30 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::init;
 use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, SpawnerReply};
 use super::sys::{self, Cloned};
 use super::template::{self, Target, Templates};
 use super::userns::{self, Identities, Maps};
+use super::{groups, init};
 
-/// Serves the controller until it is gone.
-pub(super) fn run(control: OwnedFd) -> ! {
+/// Serves the controller until it is gone; then removes its control groups, if it has any.
+pub(super) fn run(control: OwnedFd, groups: &[u8]) -> ! {
     let control = Channel::new(control);
-    let failure = match Spawner::start() {
-        Ok(spawner) => spawner.serve(&control),
+    let failure = match Spawner::start(groups) {
+        Ok(mut spawner) => {
+            let ended = spawner.serve(&control);
+            spawner.end();
+            match ended {
+                Ok(()) => sys::exit(0),
+                Err(failure) => failure,
+            }
+        }
         Err(failure) => failure,
     };
     // Without a reader there is nobody to tell.
@@ -36,6 +44,7 @@ struct Spawner {
     templates: Templates,
     /// Slot of each live box, by process.
     slots: HashMap<i32, u32>,
+    groups: Option<PathBuf>,
 }
 
 /// A host directory ready to be mounted, and where.
@@ -45,7 +54,7 @@ pub(super) struct Trees {
 }
 
 impl Spawner {
-    fn start() -> Result<Self, Failure> {
+    fn start(groups: &[u8]) -> Result<Self, Failure> {
         rustix::process::setsid().doing(|| "start a session".into())?;
         let parent = rustix::process::getppid().unwrap_or(Pid::INIT);
         let controller =
@@ -59,13 +68,13 @@ impl Spawner {
         }
         let children = sys::child_signals().doing(|| "watch children".into())?;
         let templates = Templates::new()?;
-        Ok(Self { controller, children, identities, maps: Maps::default(), templates, slots: HashMap::new() })
+        let groups = (!groups.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(groups)));
+        Ok(Self { controller, children, identities, maps: Maps::default(), templates, slots: HashMap::new(), groups })
     }
 
-    fn serve(mut self, control: &Channel) -> Failure {
-        if control.send(&SpawnerReply::Hello, &[]).is_err() {
-            sys::exit(0);
-        }
+    fn serve(&mut self, control: &Channel) -> Result<(), Failure> {
+        // Whoever hears nothing is gone, which the next look at the controller shows.
+        let _ = control.send(&SpawnerReply::Hello, &[]);
         loop {
             let mut watched = [
                 PollFd::new(control, PollFlags::IN),
@@ -75,20 +84,19 @@ impl Spawner {
             if let Err(error) = rustix::event::poll(&mut watched, None)
                 && error != rustix::io::Errno::INTR
             {
-                return Failure::new("wait for requests", &error.into());
+                return Err(Failure::new("wait for requests", &error.into()));
             }
             let [request, ended, children] = watched.map(|fd| !fd.revents().is_empty());
             if children {
                 self.reap();
             }
             if request {
-                match control.receive::<BoxSpec>() {
-                    Ok(Some((spec, _))) => self.answer(control, &spec),
-                    Ok(None) => sys::exit(0),
-                    Err(error) => return Failure::new("read a request", &error),
+                match control.receive::<BoxSpec>().doing(|| "read a request".into())? {
+                    Some((spec, _)) => self.answer(control, &spec),
+                    None => return Ok(()),
                 }
             } else if ended {
-                sys::exit(0);
+                return Ok(());
             }
         }
     }
@@ -103,15 +111,30 @@ impl Spawner {
 
     fn answer(&mut self, control: &Channel, spec: &BoxSpec) {
         let sent = match self.create(spec) {
-            Ok((pidfd, channel)) => control.send(&SpawnerReply::Created, &[pidfd.as_fd(), channel.as_fd()]),
+            Ok((pid, pidfd, channel)) => {
+                control.send(&SpawnerReply::Created { pid }, &[pidfd.as_fd(), channel.as_fd()])
+            }
             Err(failure) => control.send(&SpawnerReply::Failed(failure), &[]),
         };
-        if sent.is_err() {
-            sys::exit(0);
+        // The next look at the controller shows that it is gone.
+        drop(sent);
+    }
+
+    /// Kills every box, waits until all are gone, and removes their control groups.
+    fn end(&mut self) {
+        for pid in self.slots.keys().filter_map(|pid| Pid::from_raw(*pid)) {
+            // Not collected yet, so the number is still its own.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        for pid in self.slots.keys() {
+            sys::wait(*pid);
+        }
+        if let Some(groups) = &self.groups {
+            groups::remove_tree(groups);
         }
     }
 
-    fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), Failure> {
+    fn create(&mut self, spec: &BoxSpec) -> Result<(i32, OwnedFd, Channel), Failure> {
         let slot = self.free_slot()?;
         let host = self.identities.host(slot);
         let trees = self.open_trees(spec, host)?;
@@ -127,7 +150,7 @@ impl Spawner {
         self.slots.insert(pid, slot);
         userns::write_maps(pid, (userns::INSIDE, userns::INSIDE), host)?;
         ours.send(&BoxRequest::Start, &[]).doing(|| "start a box".into())?;
-        Ok((pidfd, ours))
+        Ok((pid, pidfd, ours))
     }
 
     fn free_slot(&self) -> Result<u32, Failure> {

@@ -1,0 +1,79 @@
+//! The pipes between a command and the controller. None of them ever blocks the controller.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+
+use crate::{Captured, SandboxError};
+
+/// Standard input of a command.
+pub(super) struct Feed<'a> {
+    /// The writing end, and the reading end: as long as we hold it, writing cannot raise a signal in the controller.
+    pipe: Option<(OwnedFd, OwnedFd)>,
+    left: &'a [u8],
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(write: OwnedFd, read: OwnedFd, bytes: &'a [u8]) -> Self {
+        let mut feed = Self { pipe: Some((write, read)), left: bytes };
+        feed.push();
+        feed
+    }
+
+    pub(super) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(|(write, _)| write.as_fd())
+    }
+
+    pub(super) fn push(&mut self) {
+        while let Some((write, _)) = &self.pipe {
+            if self.left.is_empty() {
+                self.close();
+                break;
+            }
+            match rustix::io::write(write, self.left) {
+                Ok(count) => self.left = &self.left[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => self.close(),
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.pipe = None;
+    }
+}
+
+/// One output stream of a command.
+pub(super) struct Stream {
+    pub(super) pipe: Option<OwnedFd>,
+    pub(super) captured: Captured,
+}
+
+impl Stream {
+    pub(super) fn new(pipe: OwnedFd) -> Self {
+        Self { pipe: Some(pipe), captured: Captured::default() }
+    }
+
+    /// Takes what is there now, but no more than a pipe holds, so that deadlines are looked at.
+    pub(super) fn pull(&mut self, keep: u64) {
+        let mut buffer = [0; 1 << 16];
+        let Some(pipe) = &self.pipe else { return };
+        match rustix::io::read(pipe, &mut buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(count) => {
+                let room = keep.saturating_sub(self.captured.bytes.len() as u64);
+                self.captured.bytes.extend_from_slice(&buffer[..count.min(room as usize)]);
+                self.captured.total += count as u64;
+            }
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(_) => self.pipe = None,
+        }
+    }
+}
+
+/// A pipe that is not inherited: reading and writing end.
+pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| SandboxError::system("make a pipe", error))
+}

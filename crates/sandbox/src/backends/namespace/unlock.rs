@@ -1,0 +1,66 @@
+//! Access to what hostile code made unreadable for its own user, who is also the controller's when that is not root.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::fs::{FileType, Mode, OFlags};
+
+use super::beneath;
+
+/// Result of an action, and the modes to put back when it is no longer used.
+pub(super) type Unlocked<T> = (T, Locks);
+
+/// Files and directories that were made readable for a while.
+#[derive(Default)]
+pub(super) struct Locks(Vec<(OwnedFd, u32)>);
+
+/// Runs `action`; if that is denied, makes `path` and the directories on its way readable and runs it again.
+pub(super) fn unlocking<T>(root: impl AsFd, path: &str, action: impl Fn() -> io::Result<T>) -> io::Result<Unlocked<T>> {
+    match action() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let locks = Locks::open(root, path)?;
+            Ok((action()?, locks))
+        }
+        other => Ok((other?, Locks::default())),
+    }
+}
+
+impl Locks {
+    fn open(root: impl AsFd, path: &str) -> io::Result<Self> {
+        let mut locks = Self::default();
+        let ends = path.match_indices('/').map(|(index, _)| index).chain([path.len()]);
+        for end in ends {
+            locks.add(beneath::open(&root, &path[..end], OFlags::PATH | OFlags::NOFOLLOW)?)?;
+        }
+        Ok(locks)
+    }
+
+    fn add(&mut self, fd: OwnedFd) -> io::Result<()> {
+        let mode = rustix::fs::fstat(&fd)?.st_mode;
+        let wanted = match FileType::from_raw_mode(mode) {
+            FileType::Directory => 0o500,
+            FileType::RegularFile => 0o400,
+            _ => 0,
+        };
+        if mode & wanted != wanted {
+            change(&fd, mode | wanted)?;
+            self.0.push((fd, mode));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        for (fd, mode) in self.0.drain(..).rev() {
+            // Whoever changes it meanwhile has the last word.
+            let _ = change(&fd, mode);
+        }
+    }
+}
+
+fn change(fd: &OwnedFd, mode: u32) -> io::Result<()> {
+    // The descriptor is of the path kind, which `fchmod` refuses; it cannot be a link, so nothing is followed.
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777))?)
+}

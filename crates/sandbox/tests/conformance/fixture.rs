@@ -1,0 +1,120 @@
+//! What most facts need: a layer, a specification, a sandbox, and a way to run shell text in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use basis_sandbox::{Backend, Command, Limits, Mount, Output, Sandbox, SandboxSpec};
+use tempfile::TempDir;
+
+/// A layer of files in a directory of its own.
+pub(crate) fn layer(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (path, text) in files {
+        put(&directory.path().join(path), text);
+    }
+    directory
+}
+
+/// Writes a file and makes its parents.
+pub(crate) fn put(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("has a parent")).expect("made");
+    fs::write(path, text).expect("written");
+}
+
+/// A specification over `layers`, lowest first, with ordinary limits.
+pub(crate) fn spec(layers: &[&TempDir]) -> SandboxSpec {
+    SandboxSpec {
+        layers: layers.iter().map(|layer| layer.path().into()).collect(),
+        workdir: "/work".into(),
+        mounts: Vec::new(),
+        env: BTreeMap::from([("PATH".into(), "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".into())]),
+        limits: Limits { memory_bytes: 256 << 20, wall: Duration::from_secs(60), ..Limits::default() },
+    }
+}
+
+/// A read-only mount.
+pub(crate) fn mount(source: impl Into<PathBuf>, target: &str) -> Mount {
+    Mount { source: source.into(), target: target.into() }
+}
+
+/// A sandbox over an empty layer.
+pub(crate) fn empty(backend: &dyn Backend) -> (TempDir, Box<dyn Sandbox>) {
+    let layer = layer(&[]);
+    let sandbox = backend.create(&spec(&[&layer])).expect("created");
+    (layer, sandbox)
+}
+
+/// A sandbox over an empty layer with other limits.
+pub(crate) fn limited(backend: &dyn Backend, change: impl FnOnce(&mut Limits)) -> (TempDir, Box<dyn Sandbox>) {
+    let layer = layer(&[]);
+    let mut spec = spec(&[&layer]);
+    change(&mut spec.limits);
+    let sandbox = backend.create(&spec).expect("created");
+    (layer, sandbox)
+}
+
+/// A command of the shell.
+pub(crate) fn shell(script: &str) -> Command {
+    Command::new(["bash", "-c", script])
+}
+
+/// Runs shell text to its end, however it ends.
+pub(crate) fn run(sandbox: &mut dyn Sandbox, script: &str) -> Output {
+    sandbox.exec(&shell(script)).expect("ran")
+}
+
+/// Runs shell text that must succeed, and returns its output.
+pub(crate) fn text(sandbox: &mut dyn Sandbox, script: &str) -> String {
+    let output = run(sandbox, script);
+    assert!(
+        output.outcome.success(),
+        "{script}: {:?}\n{}{}",
+        output.outcome,
+        output.stdout.text(),
+        output.stderr.text()
+    );
+    output.stdout.text()
+}
+
+/// Runs shell text that must fail.
+pub(crate) fn fails(sandbox: &mut dyn Sandbox, script: &str) {
+    let output = run(sandbox, script);
+    assert!(!output.outcome.success(), "{script} succeeded:\n{}{}", output.stdout.text(), output.stderr.text());
+}
+
+/// A number of seconds to sleep that nobody else uses, by which the process is found from the host.
+pub(crate) fn marker() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}.{}", 1_000_000 + std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Shell text that starts a daemon in a session of its own, which sleeps for `marker` seconds.
+pub(crate) fn daemon(marker: &str) -> String {
+    // Before it has left the session of the command, the end of the command would be its end too.
+    format!(
+        "setsid sh -c 'mkdir /tmp/up; exec sleep {marker}' > /dev/null 2>&1 & until rmdir /tmp/up 2> /dev/null; do :; done"
+    )
+}
+
+/// The processes of the machine that sleep for `marker` seconds.
+pub(crate) fn sleepers(marker: &str) -> Vec<i32> {
+    let wanted = format!("sleep\0{marker}\0");
+    let processes = fs::read_dir("/proc").expect("listed").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted.as_bytes()))
+        .collect()
+}
+
+/// Waits until `condition` holds; fails after half a minute.
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("never came true: {what}");
+}

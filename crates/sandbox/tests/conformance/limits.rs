@@ -1,0 +1,115 @@
+//! What commands may use, and what happens beyond it.
+
+use std::time::Duration;
+
+use basis_sandbox::{Backend, Command, Outcome, Strength};
+
+use crate::fixture::{empty, eventually, fails, limited, marker, run, shell, sleepers, text};
+
+pub(crate) fn the_wall_limit_kills_everything(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = empty(backend);
+    let marker = marker();
+    let script = format!("trap '' TERM INT; printf before; (setsid sleep {marker} &); sleep {marker}");
+    let command = Command { wall: Some(Duration::from_millis(700)), ..shell(&script) };
+    let output = sandbox.exec(&command).expect("ran");
+    assert_eq!(output.outcome, Outcome::TimedOut);
+    assert_eq!(output.stdout.text(), "before");
+    eventually("nothing of it runs", || sleepers(&marker).is_empty());
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+}
+
+pub(crate) fn the_wall_limit_of_the_sandbox_is_an_upper_bound(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.wall = Duration::from_millis(300));
+    let long = Command { wall: Some(Duration::MAX), ..shell("sleep 100") };
+    assert_eq!(sandbox.exec(&long).expect("ran").outcome, Outcome::TimedOut);
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.wall = Duration::MAX);
+    assert_eq!(text(sandbox.as_mut(), "echo unhurt"), "unhurt\n");
+}
+
+/// Whether the kernel keeps the memory limit exactly.
+fn exact(backend: &dyn Backend) -> bool {
+    backend.enforcement().iter().any(|entry| entry.limit == "memory" && entry.strength == Strength::Enforced)
+}
+
+pub(crate) fn a_memory_bomb_ends_alone(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.memory_bytes = 96 << 20);
+    let output = run(sandbox.as_mut(), "tail /dev/zero");
+    assert!(!output.outcome.success(), "{:?}", output.outcome);
+    if exact(backend) {
+        assert_eq!(output.outcome, Outcome::OutOfMemory);
+    }
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+    assert_eq!(run(sandbox.as_mut(), "exit 3").outcome, Outcome::Exited(3), "an old kill is not blamed again");
+}
+
+pub(crate) fn memory_is_summed_over_processes(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.memory_bytes = 128 << 20);
+    let hold = "head -c 50M /dev/zero | { x=$(tr '\\0' x); sleep 30; }";
+    let output = run(sandbox.as_mut(), &format!("for i in 1 2 3 4; do {hold} & done; wait -n; exit 1"));
+    assert_eq!(output.outcome, Outcome::OutOfMemory);
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+}
+
+pub(crate) fn processes_are_limited(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.processes = 20);
+    text(sandbox.as_mut(), "for i in $(seq 15); do sleep 60 & done");
+    let count = "for i in $(seq 40); do sleep 60 & done 2>/dev/null; cd /proc; echo [0-9]*";
+    let output = run(sandbox.as_mut(), count);
+    let running = output.stdout.text().split_whitespace().count();
+    assert!(running <= 21, "{running} processes");
+    fails(sandbox.as_mut(), "for i in $(seq 40); do sleep 60 & done; wait -n");
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+}
+
+pub(crate) fn a_fork_bomb_is_contained(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.processes = 40);
+    let marker = marker();
+    let bomb = format!("bomb() {{ bomb | bomb & setsid sleep {marker} & }}; bomb; sleep 1");
+    let command = Command { wall: Some(Duration::from_millis(500)), ..shell(&bomb) };
+    assert_eq!(sandbox.exec(&command).expect("ran").outcome, Outcome::TimedOut);
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+    sandbox.destroy().expect("destroyed");
+    assert_eq!(sleepers(&marker), Vec::<i32>::new());
+}
+
+pub(crate) fn a_full_disk_is_an_error_inside(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.disk_bytes = 8 << 20);
+    for path in ["/work/fill", "/tmp/fill", "/dev/shm/fill"] {
+        let output = run(sandbox.as_mut(), &format!("head -c 40M /dev/zero > {path}; stat -c %s {path}"));
+        assert!(output.stderr.text().contains("No space left"), "{path}: {}", output.stderr.text());
+        let size: u64 = output.stdout.text().trim().parse().expect("a number");
+        assert!(size <= 8 << 20, "{path} has {size} bytes");
+        assert!(sandbox.write("from-the-host", &[1; 1 << 20]).is_err());
+        text(sandbox.as_mut(), &format!("rm {path}"));
+    }
+    sandbox.write("from-the-host", &[1; 1 << 20]).expect("there is room again");
+}
+
+pub(crate) fn names_on_disk_are_limited(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.disk_bytes = 4 << 20);
+    fails(sandbox.as_mut(), "mkdir d && cd d && seq 40000 | xargs touch");
+    let count: u64 = text(sandbox.as_mut(), "ls d | wc -l").trim().parse().expect("a number");
+    assert!((100..20_000).contains(&count), "{count} files");
+    sandbox.freeze().expect("frozen");
+    assert_eq!(sandbox.changes().expect("listed").len() as u64, count);
+}
+
+pub(crate) fn output_is_cut_and_counted(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.output_bytes = 1000);
+    let command = Command { report: true, ..shell("seq 3000; seq 2000 >&2; seq 1000 >&3; exit 4") };
+    let output = sandbox.exec(&command).expect("ran");
+    assert_eq!(output.outcome, Outcome::Exited(4), "what is thrown away does not stop the command");
+    for (stream, total) in [(&output.stdout, 13_893), (&output.stderr, 8_893), (&output.report, 3_893)] {
+        assert_eq!((stream.bytes.len(), stream.total), (1000, total));
+        assert!(stream.truncated());
+        assert!(stream.bytes.starts_with(b"1\n2\n3\n"));
+    }
+}
+
+pub(crate) fn a_flood_of_output_ends(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.output_bytes = 10_000);
+    let output = run(sandbox.as_mut(), "yes");
+    assert_eq!(output.outcome, Outcome::Signalled(9));
+    assert_eq!(output.stdout.bytes.len(), 10_000);
+    assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
+}

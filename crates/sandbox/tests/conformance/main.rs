@@ -1,0 +1,131 @@
+//! What every backend must hold to: one suite of facts, run against each backend that this machine can run.
+//!
+//! Run by root, the suite runs once more as an ordinary user.
+
+#![expect(clippy::print_stderr, reason = "skipped tests say why")]
+
+mod commands;
+mod differences;
+mod fixture;
+mod isolation;
+mod leftovers;
+mod lifetime;
+mod limits;
+mod paths;
+mod specification;
+mod user;
+
+use basis_sandbox::{Backend, SandboxError, backends};
+use std::sync::{Arc, OnceLock};
+
+/// Makes a test of each function: it runs on every backend, all of which the tests share.
+macro_rules! suite {
+    ($($module:ident: $($fact:ident)*;)*) => {
+        $(mod $module {
+            $(#[test]
+            fn $fact() {
+                crate::on_every_backend(crate::$module::$fact);
+            })*
+        })*
+    };
+}
+
+mod facts {
+    suite! {
+        commands:
+            arguments_and_directory_arrive_as_given
+            the_environment_is_exactly_what_was_given
+            the_three_streams_are_kept_apart
+            without_a_report_channel_there_is_no_third_descriptor
+            input_arrives_whole_and_then_ends
+            input_that_nobody_reads_does_not_block
+            a_command_ends_with_its_status_or_signal
+            a_program_that_cannot_start_is_an_output
+            a_daemon_that_holds_the_output_open_does_not_block
+            what_a_command_leaves_in_its_session_is_killed
+            a_daemon_lives_on_between_commands;
+        paths:
+            bytes_come_back_as_they_were_written
+            writing_keeps_the_mode_and_makes_parents
+            commands_see_what_the_host_writes_and_the_other_way_round
+            reading_says_what_is_wrong
+            links_are_never_followed
+            fifos_do_not_block
+            what_is_made_unreadable_is_read_all_the_same;
+        differences:
+            nothing_changed_is_no_change
+            each_kind_of_change_is_listed
+            a_directory_made_anew_shows_what_is_gone
+            a_file_and_a_directory_can_take_each_others_place
+            the_layers_stay_as_they_were
+            hostile_trees_are_listed_in_bounded_time;
+        specification:
+            later_layers_win
+            mounts_are_shown_and_cannot_be_written
+            a_private_directory_can_be_shown
+            a_wrong_specification_is_an_error_that_names_the_path;
+        isolation:
+            there_is_no_network_but_loopback
+            files_of_the_host_are_invisible
+            the_system_is_read_only
+            processes_of_the_host_are_invisible
+            commands_have_no_capabilities_and_get_none
+            commands_are_not_root_on_the_host
+            the_first_process_can_be_neither_killed_nor_read
+            descriptors_of_the_host_are_not_inherited
+            sandboxes_share_nothing;
+        limits:
+            the_wall_limit_kills_everything
+            the_wall_limit_of_the_sandbox_is_an_upper_bound
+            a_memory_bomb_ends_alone
+            memory_is_summed_over_processes
+            processes_are_limited
+            a_fork_bomb_is_contained
+            a_full_disk_is_an_error_inside
+            names_on_disk_are_limited
+            output_is_cut_and_counted
+            a_flood_of_output_ends;
+        lifetime:
+            freezing_kills_daemons_and_keeps_the_view
+            destroying_twice_is_fine
+            a_sandbox_outlives_its_backend_handle_and_changes_threads
+            many_threads_create_at_once
+            two_hundred_sandboxes_live_at_once
+            nothing_is_left_after_drop
+            nothing_is_left_after_the_controller_is_killed;
+    }
+}
+
+/// Runs `check` on each backend of the registry that this machine can run.
+fn on_every_backend(check: fn(&dyn Backend)) {
+    static OPENED: OnceLock<Vec<Arc<dyn Backend>>> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| backends::names().iter().filter_map(|name| available(name)).collect());
+    for backend in opened {
+        check(backend.as_ref());
+    }
+}
+
+fn available(name: &str) -> Option<Arc<dyn Backend>> {
+    match backends::open(name) {
+        Ok(backend) => Some(backend),
+        Err(SandboxError::Unavailable { backend, reason }) => {
+            eprintln!("skipped: backend `{backend}` is not available here: {reason}");
+            None
+        }
+        Err(error) => panic!("opening `{name}`: {error}"),
+    }
+}
+
+#[test]
+fn an_unknown_backend_is_an_error_that_lists_the_known_ones() {
+    let error = backends::open("nonesuch").err().expect("refused").to_string();
+    assert_eq!(error, "sandbox specification: `nonesuch`: no such sandbox backend; known: namespace");
+}
+
+#[test]
+fn the_backend_says_how_it_keeps_each_limit() {
+    on_every_backend(|backend| {
+        let limits: Vec<&str> = backend.enforcement().iter().map(|entry| entry.limit).collect();
+        assert_eq!(limits, ["wall", "memory", "processes", "output", "disk", "network"]);
+    });
+}
