@@ -16,6 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("parallel", &[]),
     ("blobs", &[]),
     ("languages", &[]),
+    ("sources", &["languages"]),
     ("mutation", &[]),
     ("baseline", &["languages"]),
     ("validate", &["baseline", "languages"]),
