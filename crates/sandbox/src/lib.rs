@@ -5,6 +5,7 @@
 //! This crate knows nothing of tasks, tests or models, and what a command prints is never interpreted.
 
 pub mod backends;
+pub mod bench;
 mod error;
 mod output;
 mod spec;
