@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::groups::Groups;
-use super::protocol::BoxSpec;
+use super::protocol::{BoxMount, BoxSpec};
 use super::sandbox::NamespaceSandbox;
-use crate::{Backend, Enforcement, Sandbox, SandboxError, SandboxSpec, Strength};
+use crate::{Backend, Enforcement, Mount, Sandbox, SandboxError, SandboxSpec, Strength};
 
 /// The name in the registry.
 pub(super) const NAME: &str = "namespace";
@@ -114,10 +114,14 @@ fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError
     Ok(BoxSpec {
         layers: spec.layers.clone(),
         workdir: spec.workdir.clone(),
-        mounts: spec.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone())).collect(),
+        mounts: spec.mounts.iter().map(show).collect(),
         limits: spec.limits.clone(),
         watch_memory,
     })
+}
+
+fn show(mount: &Mount) -> BoxMount {
+    BoxMount { source: mount.source.clone(), target: (mount.target.clone(), mount.source.is_dir()) }
 }
 
 /// Whether `path` is absolute and written in the one normal way, and not the root.

@@ -36,6 +36,8 @@ pub(super) fn confine_command(limits: &Limits, watch_memory: bool) -> Result<(),
     ] {
         sys::limit(resource, value).doing(|| format!("set resource limit {resource}"))?;
     }
+    // Before the box itself, and before anything else of the machine, if memory runs out. Not every `/proc` has it.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     if watch_memory {
         sys::limit(libc::RLIMIT_DATA, limits.memory_bytes).doing(|| "set the limit of memory".into())?;
     }

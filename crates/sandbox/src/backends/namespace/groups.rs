@@ -20,6 +20,7 @@ pub(super) struct Group {
     directory: PathBuf,
     version: Version,
     kills: u64,
+    limit: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,12 +56,11 @@ impl Groups {
         }
     }
 
-    /// Puts a process, and whatever it will start, under a limit.
-    pub(super) fn add(&self, pid: i32, memory_bytes: u64) -> io::Result<Group> {
+    /// Puts a process, and whatever it will start, into a group of its own.
+    pub(super) fn add(&self, pid: i32) -> io::Result<Group> {
         let directory = self.parent.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         fs::create_dir(&directory)?;
-        let group = Group { directory, version: self.version, kills: 0 };
-        group.limit(memory_bytes)?;
+        let group = Group { directory, version: self.version, kills: 0, limit: None };
         fs::write(group.directory.join("cgroup.procs"), pid.to_string())?;
         Ok(group)
     }
@@ -108,14 +108,22 @@ impl Group {
         count > before
     }
 
-    fn limit(&self, memory_bytes: u64) -> io::Result<()> {
-        fs::write(self.directory.join(limit_file(self.version)), memory_bytes.to_string())?;
-        let (swap, value) = match self.version {
-            Version::One => ("memory.memsw.limit_in_bytes", memory_bytes),
-            Version::Two => ("memory.swap.max", 0),
+    /// Sets the limit for all processes of the group together.
+    pub(super) fn limit(&mut self, memory_bytes: u64) -> io::Result<()> {
+        if self.limit == Some(memory_bytes) {
+            return Ok(());
+        }
+        let write = |file: &str, value: String| fs::write(self.directory.join(file), value);
+        let (swap, none, value) = match self.version {
+            // It counts memory too, and may never be below the other limit.
+            Version::One => ("memory.memsw.limit_in_bytes", "-1", memory_bytes),
+            Version::Two => ("memory.swap.max", "0", 0),
         };
         // Kernels that do not account swap lack the file.
-        let _ = fs::write(self.directory.join(swap), value.to_string());
+        let _ = write(swap, none.into());
+        write(limit_file(self.version), memory_bytes.to_string())?;
+        let _ = write(swap, value.to_string());
+        self.limit = Some(memory_bytes);
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 
 use super::command::{self, Start};
+use super::keeper::Trees;
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
-use super::spawner::Trees;
 use super::{beneath, confine, setup, sys, watch};
 
 /// Becomes the box of `spec` and serves until the controller is gone.
@@ -123,8 +123,7 @@ impl<'a> Init<'a> {
     }
 
     fn reap(&mut self) {
-        let mut drained = [0; 128];
-        while rustix::io::read(&self.children, &mut drained).is_ok_and(|count| count > 0) {}
+        sys::drain(&self.children);
         while let Some((pid, status)) = sys::reap() {
             if self.running == Some(pid) {
                 self.running = None;

@@ -1,9 +1,14 @@
 //! Linux namespaces without a daemon: the embedded default.
 //!
-//! Three kinds of process take part. The **controller** is the program that links this crate. It starts one small
-//! **spawner** (its own executable again, caught before `main`), which clones one **box** per sandbox: PID 1 of fresh
-//! user, pid, mount, net, ipc, uts and cgroup namespaces, which builds the file view and then runs commands on request.
-//! Not covered: kernel bugs (the kernel is shared), system-call filtering, cpu shares.
+//! Four kinds of process take part. The **controller** is the program that links this crate. It starts one small
+//! **spawner** (its own executable again, caught before `main`), which forks **keepers**. A keeper sits in a control
+//! group and clones one **box** at a time: PID 1 of fresh user, pid, mount, net, ipc, uts and cgroup namespaces, which
+//! builds the file view and then runs commands on request.
+//!
+//! A box has one identity, the user `user`. Files are its own if they belong to the owner of their layer; other files
+//! of a layer are shown as `nobody`'s, and a box cannot change those.
+//! Not covered: kernel bugs (the kernel is shared), system-call filtering, cpu shares. Run by an ordinary user, a box
+//! keeps that user's supplementary groups.
 
 mod backend;
 mod beneath;
@@ -13,9 +18,12 @@ mod client;
 mod command;
 mod confine;
 mod entry;
+mod events;
 mod groups;
 mod init;
+mod keeper;
 mod layout;
+mod process;
 mod protocol;
 mod sandbox;
 mod setup;

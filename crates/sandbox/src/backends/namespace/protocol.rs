@@ -1,4 +1,4 @@
-//! Frames between controller, spawner and box: a length, a JSON header, and descriptors beside it.
+//! Frames between controller, spawner, keepers and boxes: a length, a JSON header, and descriptors beside it.
 //!
 //! Both ends are always the same executable, so the format has no version. A box is not trusted: what it says only
 //! decides what is believed about that box.
@@ -16,6 +16,8 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::layout::is_below;
+use super::template::Target;
 use crate::Limits;
 
 /// What a box is made of, checked by the controller.
@@ -23,10 +25,35 @@ use crate::Limits;
 pub(super) struct BoxSpec {
     pub(super) layers: Vec<PathBuf>,
     pub(super) workdir: String,
-    pub(super) mounts: Vec<(PathBuf, String)>,
+    pub(super) mounts: Vec<BoxMount>,
     pub(super) limits: Limits,
     /// Whether the box has to keep the memory limit itself.
     pub(super) watch_memory: bool,
+}
+
+/// A host directory or file shown read-only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct BoxMount {
+    pub(super) source: PathBuf,
+    pub(super) target: Target,
+}
+
+impl BoxSpec {
+    /// The mount points that the root must have.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        let mounts = self.mounts.iter().map(|mount| mount.target.clone());
+        let outside = mounts.filter(|(path, _)| !is_below(path, &self.workdir));
+        let mut targets: Vec<Target> = outside.chain([(self.workdir.clone(), true)]).collect();
+        targets.sort();
+        targets
+    }
+}
+
+/// Controller to spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum SpawnerRequest {
+    /// Fork a keeper that is ready for boxes with these mount points.
+    Grow { targets: Vec<Target> },
 }
 
 /// Spawner to controller.
@@ -34,14 +61,22 @@ pub(super) struct BoxSpec {
 pub(super) enum SpawnerReply {
     /// First message: requests are welcome.
     Hello,
-    /// Beside it: the pidfd of the box and the channel to it.
-    Created {
+    /// Beside it: the channel to the new keeper.
+    Grown {
         pid: i32,
     },
     Failed(Failure),
 }
 
-/// Controller to box; the first one comes from the spawner.
+/// Keeper to controller, which sends it a [`BoxSpec`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum KeeperReply {
+    /// Beside it: the pidfd of the box and the channel to it.
+    Created,
+    Failed(Failure),
+}
+
+/// Controller to box; the first one comes from its keeper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum BoxRequest {
     /// The identity maps are written.

@@ -11,8 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
 use super::capture::{self, Ended};
-use super::client::{Client, NewBox};
-use super::groups::Group;
+use super::client::{Client, Keeper, NewBox};
 use super::protocol::{BoxReply, BoxRequest, Channel};
 use super::unlock::unlocking;
 use super::{beneath, changes};
@@ -23,13 +22,13 @@ const DEATH: Duration = Duration::from_secs(20);
 
 /// A sandbox of this backend.
 pub(super) struct NamespaceSandbox {
-    /// Keeps the spawner, whose end would be the end of the box.
-    _client: Arc<Client>,
+    /// Its end would be the end of the box.
+    client: Arc<Client>,
     layers: Vec<PathBuf>,
     spec: SandboxSpec,
     process: OwnedFd,
-    /// Its memory limit; gone with its processes.
-    group: Option<Group>,
+    /// Until the sandbox is destroyed: what a frozen one has on disk still counts as memory of the keeper's group.
+    keeper: Option<Keeper>,
     state: State,
 }
 
@@ -48,19 +47,18 @@ struct View {
 impl NamespaceSandbox {
     /// Waits until a new box is ready.
     pub(super) fn attach(client: Arc<Client>, spec: &SandboxSpec, new: NewBox) -> Result<Self, SandboxError> {
-        let NewBox { process, channel, group } = new;
+        let NewBox { process, channel, keeper } = new;
         let view = match receive(&channel)? {
             (BoxReply::Ready, descriptors) => {
-                let [workdir, upper] = <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| {
-                    SandboxError::Lost("the box sent no descriptors (are there too many open files?)".into())
-                })?;
+                let [workdir, upper] = super::process::exactly(descriptors)?;
                 View { workdir, upper }
             }
             (BoxReply::Failed(failure), _) => return Err(failure.into()),
             (other, _) => return Err(unexpected(&other)),
         };
         let state = State::Live { channel, view };
-        Ok(Self { _client: client, layers: spec.layers.clone(), spec: spec.clone(), process, group, state })
+        let keeper = Some(keeper);
+        Ok(Self { client, layers: spec.layers.clone(), spec: spec.clone(), process, keeper, state })
     }
 
     fn live(&self) -> Result<&Channel, SandboxError> {
@@ -79,13 +77,7 @@ impl NamespaceSandbox {
     }
 
     /// Kills PID 1, and with it everything, and waits until all of it is gone.
-    fn kill(&mut self) -> Result<(), SandboxError> {
-        self.signal_and_wait()?;
-        self.group = None;
-        Ok(())
-    }
-
-    fn signal_and_wait(&self) -> Result<(), SandboxError> {
+    fn kill(&self) -> Result<(), SandboxError> {
         match rustix::process::pidfd_send_signal(&self.process, Signal::KILL) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(error) => return Err(SandboxError::system("kill a sandbox", error)),
@@ -114,7 +106,7 @@ impl NamespaceSandbox {
 impl Sandbox for NamespaceSandbox {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
         let ended = capture::run(self.live()?, &self.spec, command);
-        let out_of_memory = self.group.as_mut().is_some_and(Group::killed);
+        let out_of_memory = self.keeper.as_mut().is_some_and(Keeper::out_of_memory);
         match ended {
             Ok(Ended { mut output, reported }) => {
                 if out_of_memory && !output.outcome.success() && output.outcome != Outcome::TimedOut {
@@ -186,6 +178,9 @@ impl Sandbox for NamespaceSandbox {
         }
         self.kill()?;
         self.state = State::Destroyed;
+        if let Some(keeper) = self.keeper.take() {
+            self.client.give_back(keeper);
+        }
         Ok(())
     }
 }

@@ -9,10 +9,10 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
 
+use super::keeper::Trees;
 use super::layout::{self, STAGE, is_below};
 use super::protocol::{BoxSpec, Doing, Failure};
-use super::spawner::Trees;
-use super::template::{self, Target};
+use super::template;
 use super::{sys, userns};
 
 /// What the controller gets to look at the box from outside.
@@ -59,7 +59,7 @@ fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
     }
     mount("proc", "/proc", flags | MountFlags::NOEXEC, "")?;
     let lower = attach_layers(&trees.layers)?;
-    mount_targets(spec, trees.mounts, &lower)?;
+    mount_targets(spec, &trees.mounts, &lower)?;
     let view = View { workdir: open_directory(&spec.workdir)?, upper: open_directory("upper")? };
     std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
     rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
@@ -85,19 +85,19 @@ fn attach_layers(layers: &[OwnedFd]) -> Result<String, Failure> {
 }
 
 /// Mounts the working directory and the mounts of the specification, parents before children.
-fn mount_targets(spec: &BoxSpec, mounts: Vec<(OwnedFd, Target)>, lower: &str) -> Result<(), Failure> {
-    let mut all: Vec<(Option<OwnedFd>, Target)> =
-        mounts.into_iter().map(|(tree, target)| (Some(tree), target)).collect();
-    all.push((None, (spec.workdir.clone(), true)));
+fn mount_targets(spec: &BoxSpec, trees: &[OwnedFd], lower: &str) -> Result<(), Failure> {
+    let workdir = (spec.workdir.clone(), true);
+    let mounts = spec.mounts.iter().zip(trees).map(|(mount, tree)| (Some(tree), &mount.target));
+    let mut all: Vec<_> = mounts.chain([(None, &workdir)]).collect();
     all.sort_by_key(|(_, (path, _))| path.matches('/').count());
     for (tree, (path, directory)) in all {
-        let here = layout::PRIVATE.iter().any(|private| is_below(&path, private));
-        if here || (tree.is_some() && is_below(&path, &spec.workdir)) {
-            template::make_mount_point(&path, directory)?;
+        let here = layout::PRIVATE.iter().any(|private| is_below(path, private));
+        if here || (tree.is_some() && is_below(path, &spec.workdir)) {
+            template::make_mount_point(path, *directory)?;
         }
         match tree {
-            Some(tree) => template::attach(&tree, &path).map_err(|failure| failure.about(&path))?,
-            None => mount_overlay(&path, lower)?,
+            Some(tree) => template::attach(tree, path).map_err(|failure| failure.about(path))?,
+            None => mount_overlay(path, lower)?,
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Who returns from a call that makes a process.
 pub(super) enum Cloned {
@@ -150,6 +150,25 @@ pub(super) fn childless() -> bool {
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) < 0
+    }
+}
+
+/// Waits for any child.
+pub(super) fn wait_any() {
+    wait(-1);
+}
+
+/// Empties a descriptor of [`child_signals`].
+pub(super) fn drain(signals: &OwnedFd) {
+    let mut drained = [0; 1024];
+    while rustix::io::read(signals, &mut drained).is_ok_and(|count| count > 0) {}
+}
+
+/// Closes descriptors that a forked child inherited, but whose owners live only in its parent.
+pub(super) fn close_foreign(descriptors: &[BorrowedFd<'_>]) {
+    for fd in descriptors {
+        // SAFETY: the owning values are never used or dropped in this process, which ends without returning to them.
+        unsafe { libc::close(fd.as_raw_fd()) };
     }
 }
 

@@ -38,6 +38,11 @@ impl Identities {
         }
     }
 
+    /// Whether boxes have other ids than the files that are shown to them.
+    pub(super) fn are_mapped(&self) -> bool {
+        matches!(self, Self::Many { .. })
+    }
+
     /// Host user and group of the box in `slot`, which is below 4096.
     pub(super) fn host(&self, slot: u32) -> Owner {
         match self {
@@ -45,6 +50,17 @@ impl Identities {
             Self::One { user, group } => (*user, *group),
         }
     }
+}
+
+/// Gains the right to copy mounts: a user namespace with the same single identity.
+pub(super) fn become_mount_owner(user: u32, group: u32) -> Result<(), Failure> {
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).doing(|| {
+        "make a user namespace (see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and \
+         kernel.apparmor_restrict_unprivileged_userns)"
+            .into()
+    })?;
+    fs::write("/proc/self/setgroups", "deny").doing(|| "deny setgroups".into())?;
+    write_maps(std::process::id() as i32, (user, group), (user, group))
 }
 
 /// Writes the identity maps of a process in a new user namespace: one user and one group.
@@ -57,7 +73,7 @@ pub(super) fn write_maps(pid: i32, inside: Owner, host: Owner) -> Result<(), Fai
 }
 
 /// A user and a group.
-type Owner = (u32, u32);
+pub(super) type Owner = (u32, u32);
 
 /// User namespaces that only serve as maps of id-mapped mounts, by owner on disk and owner as shown.
 #[derive(Default)]

@@ -1,0 +1,50 @@
+//! What spawner and keepers wait for.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags};
+use serde::de::DeserializeOwned;
+
+use super::protocol::{Channel, Doing, Failure};
+use super::sys;
+
+/// Something that happened.
+pub(super) enum Event<T> {
+    /// The controller wants something.
+    Request(T),
+    /// This child ended and was collected.
+    Ended(i32),
+    /// The controller closed its end or is dead.
+    Alone,
+}
+
+/// Waits for the next event.
+pub(super) fn next<T: DeserializeOwned>(
+    control: &Channel,
+    controller: &OwnedFd,
+    children: &OwnedFd,
+) -> Result<Event<T>, Failure> {
+    loop {
+        if let Some((pid, _)) = sys::reap() {
+            return Ok(Event::Ended(pid));
+        }
+        let mut watched = [
+            PollFd::new(control, PollFlags::IN),
+            PollFd::new(controller, PollFlags::IN),
+            PollFd::new(children, PollFlags::IN),
+        ];
+        match rustix::event::poll(&mut watched, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::new("wait for requests", &error.into())),
+        }
+        let [request, dead, signals] = watched.map(|fd| !fd.revents().is_empty());
+        if signals {
+            sys::drain(children);
+        } else if request {
+            let request = control.receive().doing(|| "read a request".into())?;
+            return Ok(request.map_or(Event::Alone, |(request, _)| Event::Request(request)));
+        } else if dead {
+            return Ok(Event::Alone);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A keeper: the parent of one box at a time.
+//!
+//! It sits in the control group of its boxes, so that they are born there: moving a process into a group makes the
+//! kernel wait for about ten milliseconds, and this happens once a keeper instead of once a box.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::process::{Pid, Signal};
+
+use super::events::{self, Event};
+use super::init;
+use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply};
+use super::sys::{self, Cloned};
+use super::template::{self, Templates};
+use super::userns::{self, Identities, Maps, Owner};
+
+/// Host directories ready to be mounted, in the order of the specification.
+pub(super) struct Trees {
+    pub(super) layers: Vec<OwnedFd>,
+    pub(super) mounts: Vec<OwnedFd>,
+}
+
+/// Serves the controller on `control` until it is gone; `open` are descriptors of the spawner that it must not hold.
+pub(super) fn run(
+    control: Channel,
+    open: &[BorrowedFd<'_>],
+    controller: &OwnedFd,
+    templates: &mut Templates,
+    identities: &Identities,
+    slot: u32,
+) -> ! {
+    sys::close_foreign(open);
+    let served = start().and_then(|children| {
+        let (host, mapped) = (identities.host(slot), identities.are_mapped());
+        Keeper { control, controller, children, templates, maps: Maps::default(), host, mapped }.serve()
+    });
+    // What runs below dies with this process.
+    sys::exit(i32::from(served.is_err()))
+}
+
+/// Binds the keeper to the spawner.
+fn start() -> Result<OwnedFd, Failure> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).doing(|| "bind to the spawner".into())?;
+    sys::child_signals().doing(|| "watch children".into())
+}
+
+struct Keeper<'a> {
+    control: Channel,
+    controller: &'a OwnedFd,
+    children: OwnedFd,
+    templates: &'a mut Templates,
+    maps: Maps,
+    /// The host id of its boxes.
+    host: Owner,
+    /// Whether host directories have to be shown as owned by that id.
+    mapped: bool,
+}
+
+impl Keeper<'_> {
+    fn serve(mut self) -> Result<(), Failure> {
+        loop {
+            match events::next::<BoxSpec>(&self.control, self.controller, &self.children)? {
+                Event::Request(spec) => self.answer(&spec),
+                Event::Ended(_) => {}
+                Event::Alone => return Ok(()),
+            }
+        }
+    }
+
+    fn answer(&mut self, spec: &BoxSpec) {
+        // Whoever does not hear this is gone, which the next look shows.
+        let _ = match self.create(spec) {
+            Ok((pidfd, channel)) => self.control.send(&KeeperReply::Created, &[pidfd.as_fd(), channel.as_fd()]),
+            Err(failure) => self.control.send(&KeeperReply::Failed(failure), &[]),
+        };
+    }
+
+    fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), Failure> {
+        let trees = self.open_trees(spec)?;
+        let (ours, theirs) = Channel::pair().doing(|| "make a socket pair".into())?;
+        let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+        // The child must never come back here: it would leave the template for the host's view.
+        let clone = || match sys::clone(namespaces)? {
+            Cloned::Child => init::run(spec, trees, theirs),
+            Cloned::Parent { pid, pidfd } => Ok::<_, std::io::Error>((pid, pidfd)),
+        };
+        let (pid, pidfd) = self.templates.inside(&spec.targets(), clone)?.doing(|| "clone a box".into())?;
+        let started = userns::write_maps(pid, (userns::INSIDE, userns::INSIDE), self.host)
+            .and_then(|()| ours.send(&BoxRequest::Start, &[]).doing(|| "start a box".into()));
+        if started.is_err()
+            && let Some(pid) = Pid::from_raw(pid)
+        {
+            // Not collected yet, so the number is still its own.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        started.map(|()| (pidfd, ours))
+    }
+
+    fn open_trees(&mut self, spec: &BoxSpec) -> Result<Trees, Failure> {
+        let mut trees = Trees { layers: Vec::new(), mounts: Vec::new() };
+        for layer in &spec.layers {
+            trees.layers.push(self.open_tree(layer, 0).map_err(|failure| failure.about(layer))?);
+        }
+        for mount in &spec.mounts {
+            let tree = self.open_tree(&mount.source, template::READ_ONLY);
+            trees.mounts.push(tree.map_err(|failure| failure.about(&mount.source))?);
+        }
+        Ok(trees)
+    }
+
+    fn open_tree(&mut self, path: &Path, attributes: u64) -> Result<OwnedFd, Failure> {
+        if !self.mapped {
+            // What is mounted below cannot be left out by an ordinary user.
+            let tree = template::clone_tree(path, true)?;
+            if attributes != 0 {
+                sys::set_mount_attributes(&tree, attributes, None, true).doing(|| "make read-only".into())?;
+            }
+            return Ok(tree);
+        }
+        let tree = template::clone_tree(path, false)?;
+        let data = rustix::fs::fstat(&tree).doing(|| "read the owner".into())?;
+        let map = self.maps.get((data.st_uid, data.st_gid), self.host)?;
+        sys::set_mount_attributes(&tree, attributes, Some(map), false)
+            .doing(|| "id-map (the file system must support it)".into())?;
+        Ok(tree)
+    }
+}
