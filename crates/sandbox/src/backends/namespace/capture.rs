@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::protocol::{BoxReply, BoxRequest, Channel};
 use super::sandbox::{lost, receive, unexpected};
-use super::streams::{Feed, Stream, pipe};
+use super::streams::{Feed, Pipes, Stream};
 use crate::{Command, Outcome, Output, SandboxError, SandboxSpec};
 
 /// How long output is read after the end of a command while something that it left behind holds the pipes open.
@@ -21,9 +21,14 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A command that writes this many times what is kept is killed.
 const FLOOD: u64 = 64;
 
-/// Runs `command` to its end; the box answers no more if the end was never reported.
-pub(super) fn run(channel: &Channel, spec: &SandboxSpec, command: &Command) -> Result<Ended, SandboxError> {
-    let mut run = Run::start(channel, spec, command)?;
+/// Runs `command` to its end. After an error the box may still answer, so that it is of no more use.
+pub(super) fn run(
+    channel: &Channel,
+    spec: &SandboxSpec,
+    command: &Command,
+    pipes: Pipes,
+) -> Result<Ended, SandboxError> {
+    let mut run = Run::start(channel, spec, command, pipes)?;
     run.follow()?;
     let reported = run.end.is_some();
     Ok(Ended { output: run.output(), reported })
@@ -59,21 +64,20 @@ struct End {
 }
 
 impl<'a> Run<'a> {
-    fn start(channel: &'a Channel, spec: &SandboxSpec, command: &'a Command) -> Result<Self, SandboxError> {
-        let (stdin, input) = pipe()?;
-        let (out, stdout) = pipe()?;
-        let (err, stderr) = pipe()?;
-        let (report, reported) = pipe()?;
-        for fd in [&input, &out, &err, &report] {
-            rustix::io::ioctl_fionbio(fd, true).map_err(|error| SandboxError::system("prepare a pipe", error))?;
-        }
+    fn start(
+        channel: &'a Channel,
+        spec: &SandboxSpec,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Result<Self, SandboxError> {
         let mut env: BTreeMap<String, String> = spec.env.clone();
         env.extend(command.env.clone());
         let request = BoxRequest::Execute { argv: command.argv.clone(), env, cwd: command.cwd.clone() };
-        let descriptors = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), reported.as_fd()];
+        let Pipes { input, outputs, inside } = pipes;
         let count = if command.report { 4 } else { 3 };
         let start = Instant::now();
-        channel.send(&request, &descriptors[..count]).map_err(|error| lost(&error))?;
+        channel.send(&request, &inside.each_ref().map(|fd| fd.as_fd())[..count]).map_err(|error| lost(&error))?;
+        let [stdin, ..] = inside;
         let wall = command.wall.unwrap_or(spec.limits.wall).min(spec.limits.wall).min(LONGEST);
         let keep = spec.limits.output_bytes;
         Ok(Self {
@@ -83,7 +87,7 @@ impl<'a> Run<'a> {
             flood: keep.saturating_mul(FLOOD),
             keep,
             stdin: Feed::new(input, stdin, &command.stdin),
-            streams: [out, err, report].map(Stream::new),
+            streams: outputs.map(Stream::new),
             timed_out: false,
             killed: false,
             end: None,

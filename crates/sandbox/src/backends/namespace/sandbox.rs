@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use super::capture::{self, Ended};
 use super::client::{Client, Keeper, NewBox};
 use super::protocol::{BoxReply, BoxRequest, Channel};
+use super::streams::Pipes;
 use super::unlock::unlocking;
 use super::{beneath, changes};
 use crate::{Captured, Change, Command, Outcome, Output, Sandbox, SandboxError, SandboxSpec};
@@ -105,7 +106,7 @@ impl NamespaceSandbox {
 
 impl Sandbox for NamespaceSandbox {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
-        let ended = capture::run(self.live()?, &self.spec, command);
+        let ended = capture::run(self.live()?, &self.spec, command, Pipes::new()?);
         let out_of_memory = self.keeper.as_mut().is_some_and(Keeper::out_of_memory);
         match ended {
             Ok(Ended { mut output, reported }) => {

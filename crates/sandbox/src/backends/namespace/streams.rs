@@ -7,6 +7,31 @@ use rustix::pipe::PipeFlags;
 
 use crate::{Captured, SandboxError};
 
+/// All pipes of one command.
+pub(super) struct Pipes {
+    /// The writing end of standard input.
+    pub(super) input: OwnedFd,
+    /// The reading ends of standard output, standard error and the report channel.
+    pub(super) outputs: [OwnedFd; 3],
+    /// The other ends, in the order of their numbers in the command.
+    pub(super) inside: [OwnedFd; 4],
+}
+
+impl Pipes {
+    pub(super) fn new() -> Result<Self, SandboxError> {
+        let make = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC);
+        let pipes = || {
+            let (stdin, input) = make()?;
+            let [(out, stdout), (err, stderr), (report, reported)] = [make()?, make()?, make()?];
+            for fd in [&input, &out, &err, &report] {
+                rustix::io::ioctl_fionbio(fd, true)?;
+            }
+            Ok(Self { input, outputs: [out, err, report], inside: [stdin, stdout, stderr, reported] })
+        };
+        pipes().map_err(|error: Errno| SandboxError::system("make pipes for a command", error))
+    }
+}
+
 /// Standard input of a command.
 pub(super) struct Feed<'a> {
     /// The writing end, and the reading end: as long as we hold it, writing cannot raise a signal in the controller.
@@ -71,9 +96,4 @@ impl Stream {
             Err(_) => self.pipe = None,
         }
     }
-}
-
-/// A pipe that is not inherited: reading and writing end.
-pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
-    rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| SandboxError::system("make a pipe", error))
 }
