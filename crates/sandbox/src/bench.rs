@@ -1,6 +1,6 @@
 //! Measures what a sandbox costs, beside what a plain process and another sandbox cost in the same minutes.
 //!
-//! The cases take turns, because the speed of a busy machine changes from second to second; only ratios between rows of
+//! The cases take turns in changing order, because the speed of a busy machine changes from second to second; only ratios between rows of
 //! one run mean something.
 
 use std::collections::BTreeMap;
@@ -41,11 +41,13 @@ pub fn run(rounds: usize) -> Result<Vec<BenchRow>, SandboxError> {
         cases.push(("bubblewrap", Box::new(|| process(BUBBLEWRAP))));
     }
     let mut times = vec![Vec::with_capacity(rounds); cases.len()];
-    for _ in 0..rounds.max(1) {
-        for ((_, case), times) in cases.iter_mut().zip(&mut times) {
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    for round in 0..rounds.max(1) {
+        shuffle(&mut order, round as u64);
+        for &index in &order {
             let start = Instant::now();
-            case()?;
-            times.push(start.elapsed());
+            cases[index].1()?;
+            times[index].push(start.elapsed());
         }
     }
     let names = cases.iter().map(|(name, _)| *name);
@@ -100,6 +102,15 @@ fn spec() -> SandboxSpec {
         mounts: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
+    }
+}
+
+/// Orders the cases anew, because the kernel cleans up after one of them while the next one runs.
+fn shuffle(order: &mut [usize], round: u64) {
+    let mut state = round.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for last in (1..order.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        order.swap(last, (state >> 33) as usize % (last + 1));
     }
 }
 

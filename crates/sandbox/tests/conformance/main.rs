@@ -123,6 +123,18 @@ fn an_unknown_backend_is_an_error_that_lists_the_known_ones() {
 }
 
 #[test]
+fn the_benchmark_compares_each_way_with_a_plain_process() {
+    match basis_sandbox::bench::run(1) {
+        Ok(rows) => {
+            assert_eq!(rows[0].name, "plain process");
+            assert!(rows.len() >= 4);
+        }
+        Err(SandboxError::Unavailable { reason, .. }) => eprintln!("skipped: {reason}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
 fn the_backend_says_how_it_keeps_each_limit() {
     on_every_backend(|backend| {
         let limits: Vec<&str> = backend.enforcement().iter().map(|entry| entry.limit).collect();

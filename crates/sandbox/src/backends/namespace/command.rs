@@ -74,9 +74,11 @@ fn run_program(start: &Start<'_>) -> io::Error {
     let mut result = io::Error::from_raw_os_error(libc::ENOENT);
     for candidate in candidates(start) {
         let error = sys::execute(&candidate, &arguments, &environment);
-        if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
-            result = error;
-            break;
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR) => {}
+            // A later directory may have one that can be executed.
+            Some(libc::EACCES) => result = error,
+            _ => return error,
         }
     }
     result

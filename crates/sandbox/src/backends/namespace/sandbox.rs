@@ -25,7 +25,6 @@ const DEATH: Duration = Duration::from_secs(20);
 pub(super) struct NamespaceSandbox {
     /// Its end would be the end of the box.
     client: Arc<Client>,
-    layers: Vec<PathBuf>,
     spec: SandboxSpec,
     process: OwnedFd,
     /// Until the sandbox is destroyed: what a frozen one has on disk still counts as memory of the keeper's group.
@@ -59,7 +58,7 @@ impl NamespaceSandbox {
         };
         let state = State::Live { channel, view };
         let keeper = Some(keeper);
-        Ok(Self { client, layers: spec.layers.clone(), spec: spec.clone(), process, keeper, state })
+        Ok(Self { client, spec: spec.clone(), process, keeper, state })
     }
 
     fn live(&self) -> Result<&Channel, SandboxError> {
@@ -100,7 +99,7 @@ impl NamespaceSandbox {
             rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(|error| SandboxError::system(format!("open the layer {}", path.display()), error))
         };
-        self.layers.iter().map(open).collect()
+        self.spec.layers.iter().map(open).collect()
     }
 }
 
