@@ -1,0 +1,13 @@
+//! From credited episodes to what an engine trains on. No tensors; ids are taken as they were sampled.
+//!
+//! [`batches`] deals the episodes out to optimiser steps and folds quotas and normalisation into the weights of the loss.
+
+mod config;
+mod datum;
+mod split;
+mod weights;
+
+pub use config::{BatchConfig, Normalisation};
+pub use datum::datum;
+pub use split::{Batch, batches};
+pub use weights::Share;

@@ -1,0 +1,146 @@
+//! Deals sets of compared episodes out to optimiser steps.
+
+use std::collections::BTreeMap;
+
+use basis_gym::episode::Episode;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::BatchConfig;
+use super::datum::{datum, targets};
+use super::weights::{Share, assign, of_token};
+use crate::algo::{Credit, Signal};
+use crate::engines::Datum;
+
+/// What one optimiser step trains on.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// One sequence per episode.
+    pub data: Vec<Datum>,
+    /// What each skill has of it.
+    pub shares: BTreeMap<String, Share>,
+}
+
+/// Makes the batches of one iteration; steps that would be empty are left out.
+///
+/// Sets stay whole, so that the advantages of a step sum to zero where the estimator's do. They are shuffled by `seed` and
+/// dealt out in turn, skill by skill. Episodes without tokens are left out.
+pub fn batches(episodes: &[Episode], signal: &Signal, config: &BatchConfig, seed: u64) -> Vec<Batch> {
+    let steps = deal(sets(episodes, signal), config.steps.max(1), seed);
+    steps.into_iter().map(|credits| batch(episodes, &credits, config)).filter(|batch| !batch.data.is_empty()).collect()
+}
+
+/// Sets with signal, per skill.
+fn sets<'a>(episodes: &'a [Episode], signal: &Signal) -> BTreeMap<&'a str, Vec<Vec<Credit>>> {
+    let mut skills: BTreeMap<&str, Vec<Vec<Credit>>> = BTreeMap::new();
+    for credit in &signal.credits {
+        let sets = skills.entry(&episodes[credit.episode].skill).or_default();
+        match sets.last_mut().filter(|set| set[0].set == credit.set) {
+            Some(set) => set.push(*credit),
+            None => sets.push(vec![*credit]),
+        }
+    }
+    skills
+}
+
+/// The turn goes on from skill to skill, so that single sets do not all land in the first step.
+fn deal(skills: BTreeMap<&str, Vec<Vec<Credit>>>, steps: usize, seed: u64) -> Vec<Vec<Credit>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut dealt = vec![Vec::new(); steps];
+    let mut turn = 0;
+    for mut sets in skills.into_values() {
+        sets.shuffle(&mut rng);
+        for set in sets {
+            dealt[turn % steps].extend(set);
+            turn += 1;
+        }
+    }
+    dealt
+}
+
+fn batch(episodes: &[Episode], credits: &[Credit], config: &BatchConfig) -> Batch {
+    let mut shares: BTreeMap<String, Share> = BTreeMap::new();
+    let traced = |credit: &Credit| {
+        let episode = &episodes[credit.episode];
+        let trace = episode.tokens.as_ref().filter(|trace| targets(trace) > 0)?;
+        Some((episode.skill.clone(), trace, credit.advantage))
+    };
+    let traced: Vec<_> = credits.iter().filter_map(traced).collect();
+    for (skill, trace, _) in &traced {
+        let share = shares.entry(skill.clone()).or_default();
+        share.episodes += 1;
+        share.tokens += targets(trace);
+    }
+    assign(&mut shares, config);
+    let data = traced.into_iter().filter_map(|(skill, trace, advantage)| {
+        let weight = of_token(&shares[&skill], targets(trace), config.normalisation);
+        let scale = config.advantage_scale.get(&skill).copied().unwrap_or(1.0);
+        datum(trace, weight, (advantage * scale) as f32)
+    });
+    Batch { data: data.collect(), shares }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algo::{GroupMean, signal};
+    use crate::batch::Normalisation;
+    use crate::testing::sampled;
+
+    fn made(episodes: &[Episode], config: &BatchConfig) -> Vec<Batch> {
+        batches(episodes, &signal(episodes, &|_| "", &GroupMean), config, 5)
+    }
+
+    /// Six groups of `edit`, two of `review`, four episodes each, of different lengths.
+    fn episodes() -> Vec<Episode> {
+        let group = |skill: &'static str, task: usize| {
+            (0..4).map(move |sample| sampled(skill, &format!("{skill}{task}"), f64::from(sample % 2), 3 + task))
+        };
+        (0..6).flat_map(|task| group("edit", task)).chain((0..2).flat_map(|task| group("review", task))).collect()
+    }
+
+    fn sum(weights: impl Iterator<Item = f32>) -> f64 {
+        weights.map(f64::from).sum()
+    }
+
+    #[test]
+    fn weights_of_a_step_sum_to_one_under_both_normalisations() {
+        for normalisation in [Normalisation::TokenMean, Normalisation::SequenceMean] {
+            for batch in made(&episodes(), &BatchConfig { normalisation, ..BatchConfig::default() }) {
+                let total = sum(batch.data.iter().flat_map(|datum| datum.weights.iter().copied()));
+                assert!((total - 1.0).abs() < 1e-5, "{normalisation:?}: {total}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_has_every_skill_and_no_episode_is_twice_or_missing() {
+        let batches = made(&episodes(), &BatchConfig::default());
+        assert_eq!(batches.iter().map(|batch| batch.data.len()).sum::<usize>(), 32);
+        assert!(batches.iter().all(|batch| batch.shares.len() == 2), "{batches:?}");
+    }
+
+    #[test]
+    fn sequence_mean_gives_long_and_short_episodes_the_same_weight() {
+        let config = BatchConfig { normalisation: Normalisation::SequenceMean, steps: 1, ..BatchConfig::default() };
+        let episodes = [sampled("edit", "a", 1.0, 2), sampled("edit", "a", 0.0, 9)];
+        for datum in &made(&episodes, &config)[0].data {
+            assert!((sum(datum.weights.iter().copied()) - 0.5).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn advantages_of_a_step_sum_to_zero_because_sets_stay_whole() {
+        for batch in made(&episodes(), &BatchConfig::default()) {
+            let total = sum(batch.data.iter().map(|datum| datum.advantages[0]));
+            assert!(total.abs() < 1e-5, "{total}");
+        }
+    }
+
+    #[test]
+    fn nothing_with_signal_gives_no_batch() {
+        let episodes = [sampled("edit", "a", 1.0, 2), sampled("edit", "a", 1.0, 2)];
+        assert!(made(&episodes, &BatchConfig::default()).is_empty());
+    }
+}

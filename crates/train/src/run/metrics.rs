@@ -1,0 +1,77 @@
+//! The numbers of one iteration, by name. Times are in seconds, `train/*` are means per target.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use basis_gym::episode::Episode;
+
+use super::collect::Collected;
+use super::update::Update;
+
+/// Names and values, in the order in which people want to read them.
+pub(super) fn metrics(collected: &Collected, update: &Update, training: Duration) -> Vec<(String, f64)> {
+    let mut values = per_skill(update);
+    values.extend(lengths(&collected.episodes));
+    let sampled: usize = collected.episodes.iter().map(sampled).sum();
+    let per_target = |sum: f64| sum / update.targets.max(1) as f64;
+    let invalid = collected.episodes.iter().filter(|episode| episode.reward().is_none()).count();
+    let timing = &collected.timing;
+    let fixed = [
+        ("train/kl", per_target(update.kl)),
+        ("train/clip_fraction", per_target(update.clipped as f64)),
+        ("train/entropy", per_target(update.entropy)),
+        ("train/loss", update.loss / update.steps.max(1) as f64),
+        ("train/grad_norm", update.grad_norm),
+        ("train/steps", update.steps as f64),
+        ("tokens/sampled", sampled as f64),
+        ("tokens/trained", update.targets as f64),
+        ("tokens/trained_with_context", update.tokens as f64),
+        ("episodes/all", collected.episodes.len() as f64),
+        ("episodes/invalid", invalid as f64),
+        ("episodes/reused", collected.reused as f64),
+        ("time/rollout", timing.wall.as_secs_f64()),
+        ("time/sampling", timing.sampling.as_secs_f64()),
+        ("time/training", training.as_secs_f64()),
+        ("work/sandbox", timing.sandbox.as_secs_f64()),
+        ("work/grading", timing.grading.as_secs_f64()),
+        ("rate/sampled_tokens", timing.tokens as f64 / timing.sampling.as_secs_f64().max(1e-9)),
+        ("rate/trained_tokens", update.tokens as f64 / training.as_secs_f64().max(1e-9)),
+    ];
+    values.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    values
+}
+
+fn per_skill(update: &Update) -> Vec<(String, f64)> {
+    let mut values = Vec::new();
+    let (mut solved_rates, mut sets, mut with_signal) = (Vec::new(), 0, 0);
+    for (skill, counts) in &update.signal.skills {
+        let valid = counts.valid.max(1) as f64;
+        let weight = update.shares.get(skill).map_or(0.0, |share| share.weight);
+        solved_rates.push(counts.solved as f64 / valid);
+        sets += counts.sets;
+        with_signal += counts.with_signal;
+        values.push((format!("reward/{skill}"), counts.reward / valid));
+        values.push((format!("success/{skill}"), counts.solved as f64 / valid));
+        values.push((format!("signal/{skill}"), counts.share()));
+        values.push((format!("share/{skill}"), weight));
+    }
+    let mean = solved_rates.iter().sum::<f64>() / solved_rates.len().max(1) as f64;
+    values.push(("success/mean".to_owned(), mean));
+    values.push(("signal/all".to_owned(), with_signal as f64 / f64::from(u32::max(1, sets as u32))));
+    values
+}
+
+/// Mean sampled tokens of an episode, per skill.
+fn lengths(episodes: &[Episode]) -> Vec<(String, f64)> {
+    let mut sums: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for episode in episodes.iter().filter(|episode| episode.tokens.is_some()) {
+        let (tokens, count) = sums.entry(&episode.skill).or_default();
+        *tokens += sampled(episode);
+        *count += 1;
+    }
+    sums.into_iter().map(|(skill, (tokens, count))| (format!("length/{skill}"), tokens as f64 / count as f64)).collect()
+}
+
+fn sampled(episode: &Episode) -> usize {
+    episode.tokens.as_ref().map_or(0, |trace| trace.sampled.iter().filter(|sampled| **sampled).count())
+}

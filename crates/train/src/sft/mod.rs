@@ -1,0 +1,14 @@
+//! Supervised training on a teacher's episodes: what gives a model from nothing its first idea of the tools.
+//!
+//! [`data`] renders episodes, [`schedule`] is the learning rate, [`train`] the loop. The loss is on the assistant's ids only.
+//! Whose episodes these are and which of them are worth learning from is the caller's business.
+
+mod config;
+pub mod data;
+mod error;
+pub mod schedule;
+mod train;
+
+pub use config::SftConfig;
+pub use error::SftError;
+pub use train::{Progress, Sft, SftReport, train};

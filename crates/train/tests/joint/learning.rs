@@ -1,0 +1,63 @@
+//! Reward must rise where one word decides.
+
+use std::sync::atomic::AtomicBool;
+
+use basis_gym::store::{Recorder, RunStart};
+use basis_train::algo;
+use basis_train::engines::Engine;
+use basis_train::run::{Event, TrainConfig};
+use basis_train::sft::{Sft, SftConfig};
+
+use crate::world::{config, engine, renderer, run, tasks, taught, taught_engine};
+
+#[test]
+fn a_teacher_that_guesses_teaches_to_guess() {
+    let (renderer, mut engine) = (renderer(), engine());
+    let episodes = taught(&tasks(0, 12));
+    let config = SftConfig { epochs: 30, learning_rate: 1e-2, batch_tokens: 256, ..SftConfig::default() };
+    let stop = AtomicBool::new(false);
+    let mut losses = Vec::new();
+    let sft =
+        Sft { engine: &mut engine, renderer: renderer.as_ref(), episodes: &episodes, config: &config, stop: &stop };
+    let report = basis_train::sft::train(sft, &mut |progress| losses.push(progress.loss)).expect("trains");
+    assert_eq!((report.steps, report.unusable, report.too_long), (losses.len(), 0, 0));
+    assert!(losses[0] > 4.0 && report.loss < 1.0, "{} to {}", losses[0], report.loss);
+    // One bit for the word, spread over its ids and the end of the turn.
+    assert!(report.held_out.expect("a task was held out") < 1.0, "{report:?}");
+}
+
+#[test]
+fn supervised_training_gives_the_same_weights_twice() {
+    let renderer = renderer();
+    let trained = || {
+        let dir = tempfile::tempdir().expect("a directory");
+        taught_engine(renderer.as_ref()).save(dir.path(), false).expect("saves");
+        std::fs::read(dir.path().join("model.safetensors")).expect("reads")
+    };
+    assert!(trained() == trained());
+}
+
+#[test]
+fn reward_rises_with_every_estimator() {
+    let renderer = renderer();
+    for estimator in algo::ALL {
+        let root = tempfile::tempdir().expect("a directory");
+        let start = RunStart { command: "train", config: "" };
+        let dir = Recorder::create(root.path(), start).expect("creates").dir().to_path_buf();
+        let config = TrainConfig { estimator: estimator.name().to_owned(), ..config() };
+        let mut first_and_last = Vec::new();
+        let mut listen = |event: Event<'_>| {
+            if let Event::Iteration { metrics, .. } = event {
+                first_and_last.push(metrics.iter().find(|(name, _)| name == "success/mean").expect("is there").1);
+            }
+        };
+        let mut engine = taught_engine(renderer.as_ref());
+        let stop = AtomicBool::new(false);
+        let report = run(&dir, &config, &mut engine, &renderer, &stop, &mut listen).expect("trains");
+        let (first, last) = (first_and_last[0], first_and_last[first_and_last.len() - 1]);
+        assert!(first < 0.65 && last > first + 0.2, "{}: {first_and_last:?}", estimator.name());
+        let average = report.comparison.expect("there were probes").average;
+        assert!(average.interval.low > 0.0, "{}: {average:?}", estimator.name());
+        assert_eq!(report.checkpoint, report.best);
+    }
+}
