@@ -18,7 +18,7 @@ use basis_train::run::{Event, TrainConfig, TrainError, TrainReport, Training, tr
 use basis_train::sft::{Sft, SftConfig};
 use basis_train::tokenizer::Tokenizer;
 
-pub struct Words;
+pub(crate) struct Words;
 
 struct Empty;
 
@@ -60,7 +60,7 @@ impl World for Words {
 }
 
 /// Tasks of two skills; those of `review` come in pairs of which one wants `yes` and one wants `no`.
-pub fn tasks(from: usize, count: usize) -> Vec<Arc<Task>> {
+pub(crate) fn tasks(from: usize, count: usize) -> Vec<Arc<Task>> {
     let edit = (from..from + count).map(|n| task("edit", &format!("fix {n}"), "yes", ""));
     let review = (from..from + count).map(|n| {
         let (kind, wanted) = if n % 2 == 0 { ("good", "yes") } else { ("bad", "no") };
@@ -89,7 +89,7 @@ fn task(skill: &str, prompt: &str, wanted: &str, pair: &str) -> Task {
 }
 
 /// Episodes of a teacher who says `yes` and `no` with equal chance, whatever is asked.
-pub fn taught(tasks: &[Arc<Task>]) -> Vec<Episode> {
+pub(crate) fn taught(tasks: &[Arc<Task>]) -> Vec<Episode> {
     let both = |task: &Arc<Task>| ["yes", "no"].map(|answer| said(task, answer));
     tasks.iter().flat_map(both).collect()
 }
@@ -112,13 +112,13 @@ fn said(task: &Task, answer: &str) -> Episode {
     }
 }
 
-pub fn renderer() -> Arc<dyn Renderer> {
+pub(crate) fn renderer() -> Arc<dyn Renderer> {
     let texts = ["yes", "no", "fix 1", "good 2", "bad 3"].map(str::to_owned);
     let tokenizer = Tokenizer::train(&texts, 280, &Compact::SPECIALS).expect("trains");
     Arc::new(Compact::new(tokenizer).expect("has all specials"))
 }
 
-pub fn engine() -> Local {
+pub(crate) fn engine() -> Local {
     let config = Config {
         hidden_size: 32,
         intermediate_size: 64,
@@ -133,7 +133,7 @@ pub fn engine() -> Local {
 }
 
 /// An engine that speaks as the teacher does.
-pub fn taught_engine(renderer: &dyn Renderer) -> Local {
+pub(crate) fn taught_engine(renderer: &dyn Renderer) -> Local {
     let mut engine = engine();
     let episodes = taught(&tasks(0, 12));
     let config = SftConfig { epochs: 30, learning_rate: 1e-2, batch_tokens: 256, ..SftConfig::default() };
@@ -143,16 +143,16 @@ pub fn taught_engine(renderer: &dyn Renderer) -> Local {
     engine
 }
 
-pub fn config() -> TrainConfig {
+pub(crate) fn config() -> TrainConfig {
     let mut config =
-        TrainConfig { iterations: 8, tasks_per_skill: 4, workers: 4, learning_rate: 3e-3, ..TrainConfig::default() };
+        TrainConfig { iterations: 12, tasks_per_skill: 4, workers: 4, learning_rate: 5e-3, ..TrainConfig::default() };
     config.sampling.max_tokens = 8;
     config.sampling.min_tokens = 2;
     config
 }
 
 /// Trains in the run directory `run` and records into its store; whoever calls it again with the same directory goes on.
-pub fn run(
+pub(crate) fn run(
     run: &Path,
     config: &TrainConfig,
     engine: &mut Local,
@@ -165,7 +165,7 @@ pub fn run(
     train(Training {
         config,
         tasks: &tasks(0, 12),
-        probes: &tasks(100, 6),
+        probes: &tasks(12, 8),
         world: &Words,
         engine,
         renderer,
