@@ -24,12 +24,24 @@ pub struct Project {
 pub struct TestSetup {
     /// Who runs them.
     pub runner: RunnerKind,
-    /// Test files, relative to the project.
+    /// Test files and the `conftest.py` files that belong to them, relative to the project.
     pub files: Vec<String>,
     /// Directories to put on the import path, relative to the project; the empty string is its root.
     pub import_roots: Vec<String>,
     /// Requirements to install beside the interpreter, as `pip` takes them; the project itself is never among them.
     pub requirements: Vec<String>,
+}
+
+impl TestSetup {
+    /// Whether the tests use `conftest.py` files, which are listed among the test files then.
+    pub fn has_conftest(&self) -> bool {
+        self.files.iter().any(|path| is_conftest(path))
+    }
+}
+
+/// Whether a path is that of a `conftest.py`: shared fixtures, no tests.
+pub fn is_conftest(path: &str) -> bool {
+    path.rsplit('/').next() == Some("conftest.py")
 }
 
 /// Who runs the tests.

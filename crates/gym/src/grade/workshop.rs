@@ -52,12 +52,7 @@ impl Workshop {
     /// When dependencies cannot be resolved or fetched.
     pub fn environment(&self, tests: &TestSetup) -> Result<Arc<Environment>, InvalidCause> {
         let mut known = self.environments.lock().expect("no panic while locked");
-        // Only what is installed matters, not which files hold the tests.
-        let same = |other: &TestSetup| {
-            (other.runner, &other.requirements, &other.import_roots)
-                == (tests.runner, &tests.requirements, &tests.import_roots)
-        };
-        if let Some((_, environment)) = known.iter().find(|(other, _)| same(other)) {
+        if let Some((_, environment)) = known.iter().find(|(_, environment)| environment.serves(tests)) {
             return Ok(environment.clone());
         }
         let environment = Environment::prepare(&self.layers, &self.toolchain, tests)

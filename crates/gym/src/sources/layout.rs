@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::project::is_conftest;
 use crate::tree::Tree;
 
 /// Directories that are never part of a project, at any depth.
@@ -83,8 +84,7 @@ pub(super) fn test_files(tree: &Tree) -> Vec<String> {
         let folder = path.trim_end_matches("conftest.py");
         tests.iter().any(|test| test.starts_with(folder))
     };
-    let fixtures =
-        tree.paths().filter(|path| path.rsplit('/').next() == Some("conftest.py")).filter(|path| above(path));
+    let fixtures = tree.paths().filter(|path| is_conftest(path) && above(path));
     tests.iter().copied().chain(fixtures).map(str::to_owned).collect()
 }
 

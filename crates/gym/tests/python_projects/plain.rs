@@ -111,21 +111,6 @@ fn something_raised_shows_class_message_and_call() {
 }
 
 #[test]
-fn a_call_that_depends_on_what_happened_before_is_not_quoted() {
-    let text = "\
-class Box(list):
-    pass
-def test_it():
-    box = list([1])
-    box.append(2)
-    assert box.pop() == 1
-";
-    let Some(report) = run(text) else { return };
-    let symptom = symptom(&report, "test_it");
-    assert_eq!((symptom.call, symptom.actual.as_deref()), (None, Some("2")));
-}
-
-#[test]
 fn an_exit_inside_a_test_ends_in_no_verdict() {
     let Some(report) = run("import os\ndef test_a(): os._exit(1)\ndef test_b(): pass\n") else { return };
     assert_eq!(report.health, Health::NoEnd("exited with status 1".to_owned()));
@@ -162,7 +147,7 @@ fn printed_lines_count_for_nothing() {
 fn a_hook_that_makes_tests_pass_breaks_the_canary() {
     let text = "\
 import sys
-plain = sys.modules['plain']
+plain = sys.modules['basis_runner.plain']
 plain.call = lambda function: ('call', 'passed', '', None)
 def test_a(): assert 0
 ";
@@ -187,7 +172,7 @@ fn the_tree_cannot_replace_modules_of_the_interpreter_or_the_runner() {
     let Some(bench) = Bench::open() else { return };
     let files = [
         ("_json.py", "raise SystemExit(0)"),
-        ("plain.py", "raise SystemExit(0)"),
+        ("basis_runner/plain.py", "raise SystemExit(0)"),
         ("sitecustomize.py", "import os; os._exit(0)"),
         ("string.py", "capwords = None"),
         ("tests/test_prices.py", "import string\ndef test_a(): assert string.capwords('a') == 'A'\n"),

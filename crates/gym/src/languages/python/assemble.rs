@@ -62,6 +62,8 @@ impl Run {
             Event::Touched { id, functions } => {
                 self.coverage.touched.insert(id, functions.into_iter().collect());
             }
+            // Belongs to another kind of run.
+            Event::Value { .. } => {}
             Event::End { counts } => self.ended = Some(counts),
         }
     }
@@ -74,15 +76,16 @@ impl Run {
             self.twice.get_or_insert(event.id.clone());
         }
         *self.counts.entry(event.outcome).or_default() += 1;
-        let duration = Duration::from_secs_f64((event.ms / 1000.0).clamp(0.0, 1e6));
         let outcome = self.outcomes.entry(event.id).or_insert(TestOutcome {
             status,
             phase,
             detail: String::new(),
             symptom: None,
             duration: Duration::ZERO,
+            processor: Duration::ZERO,
         });
-        outcome.duration += duration;
+        outcome.duration += milliseconds(event.ms);
+        outcome.processor += milliseconds(event.cpu);
         if status > outcome.status || outcome.detail.is_empty() && status == outcome.status {
             (outcome.status, outcome.phase, outcome.detail) = (status, phase, event.detail);
         }
@@ -149,6 +152,10 @@ fn phase(phase: &str) -> Phase {
     }
 }
 
+fn milliseconds(count: f64) -> Duration {
+    Duration::from_secs_f64((count / 1000.0).clamp(0.0, 1e6))
+}
+
 fn missing() -> TestOutcome {
     TestOutcome {
         status: Status::Missing,
@@ -156,6 +163,7 @@ fn missing() -> TestOutcome {
         detail: String::new(),
         symptom: None,
         duration: Duration::ZERO,
+        processor: Duration::ZERO,
     }
 }
 
@@ -174,7 +182,9 @@ mod tests {
     }
 
     fn test(id: &str, phase: &str, outcome: &str) -> String {
-        line(&format!(r#""event":"test","id":"{id}","phase":"{phase}","outcome":"{outcome}","ms":1.0,"detail":"d""#))
+        line(&format!(
+            r#""event":"test","id":"{id}","phase":"{phase}","outcome":"{outcome}","ms":1.0,"cpu":1.0,"detail":"d""#
+        ))
     }
 
     fn canaries() -> String {

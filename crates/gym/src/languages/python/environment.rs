@@ -23,14 +23,25 @@ pub(super) const RUNNER: &str = "/opt/basis";
 /// Where the packages that tests need are.
 pub(super) const PACKAGES: &str = "/opt/packages";
 
-const RUNNER_FILES: [(&str, &str); 6] = [
-    ("channel.py", include_str!("runner/channel.py")),
-    ("coverage_recorder.py", include_str!("runner/coverage_recorder.py")),
-    ("plain.py", include_str!("runner/plain.py")),
+/// The runner's Python package below [`RUNNER`].
+pub(super) const PACKAGE: &str = "basis_runner";
+/// A directory of the runner's layer with nothing in it.
+const EMPTY: &str = "empty";
+
+const RUNNER_FILES: [(&str, &str); 8] = [
+    ("__init__.py", include_str!("basis_runner/__init__.py")),
+    ("channel.py", include_str!("basis_runner/channel.py")),
+    ("coverage_recorder.py", include_str!("basis_runner/coverage_recorder.py")),
+    ("evaluate.py", include_str!("basis_runner/evaluate.py")),
+    ("plain.py", include_str!("basis_runner/plain.py")),
     // Pinned and empty, so that no configuration of the project is looked for.
-    ("pytest.ini", "[pytest]\n"),
-    ("reporter.py", include_str!("runner/reporter.py")),
-    ("symptom.py", include_str!("runner/symptom.py")),
+    (
+        "pytest.ini",
+        "[pytest]
+",
+    ),
+    ("reporter.py", include_str!("basis_runner/reporter.py")),
+    ("symptom.py", include_str!("basis_runner/symptom.py")),
 ];
 
 /// Compiles the runner once, so that no test run has to; the files never change, so their times need no check.
@@ -61,6 +72,13 @@ impl Environment {
             RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
         };
         Ok(Self { toolchain: toolchain.clone(), setup: setup.clone(), runner, packages })
+    }
+
+    /// Whether this is also the environment of another setup: the same packages, import roots and fixtures.
+    pub fn serves(&self, setup: &TestSetup) -> bool {
+        let own = &self.setup;
+        (own.runner, &own.requirements, &own.import_roots) == (setup.runner, &setup.requirements, &setup.import_roots)
+            && own.has_conftest() == setup.has_conftest()
     }
 
     /// The interpreter.
@@ -105,6 +123,9 @@ impl Environment {
         let same_place = |path: &PathBuf| Mount { source: path.clone(), target: path.display().to_string() };
         let mut mounts: Vec<Mount> = self.toolchain.host_directories.iter().map(same_place).collect();
         mounts.push(Mount { source: self.runner.clone(), target: RUNNER.to_owned() });
+        // Whatever is installed on the host is not part of the environment; it might even be the project itself.
+        let hidden = self.toolchain.site_directories.iter().map(|path| path.display().to_string());
+        mounts.extend(hidden.map(|target| Mount { source: self.runner.join(EMPTY), target }));
         mounts.extend(
             self.packages.iter().map(|(layer, _)| Mount { source: layer.clone(), target: PACKAGES.to_owned() }),
         );
@@ -141,13 +162,16 @@ fn runner_layer(store: &LayerStore, toolchain: &Toolchain) -> Result<PathBuf, Py
 fn write_runner(directory: &Path, toolchain: &Toolchain) -> std::io::Result<()> {
     let bin = directory.join("bin");
     std::fs::create_dir(&bin)?;
+    std::fs::create_dir(directory.join(EMPTY))?;
     for name in ["python3", "python"] {
         symlink(&toolchain.executable, bin.join(name))?;
     }
+    let package = directory.join(PACKAGE);
+    std::fs::create_dir(&package)?;
     let mut compile = Command::new(&toolchain.executable);
-    compile.args(["-I", "-S", "-c", COMPILE]).current_dir(directory);
+    compile.args(["-I", "-S", "-c", COMPILE]).current_dir(&package);
     for (name, text) in RUNNER_FILES {
-        std::fs::write(directory.join(name), text)?;
+        std::fs::write(package.join(name), text)?;
         if name.ends_with(".py") {
             compile.arg(name);
         }

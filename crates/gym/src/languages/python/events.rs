@@ -27,6 +27,12 @@ pub(super) enum Event {
         id: String,
         functions: Vec<usize>,
     },
+    /// What the call at a position gave.
+    Value {
+        index: usize,
+        value: Option<String>,
+        exception: Option<String>,
+    },
     /// The runner came to its end; how many test events there were by outcome.
     End {
         counts: std::collections::BTreeMap<String, usize>,
@@ -39,7 +45,10 @@ pub(super) struct TestEvent {
     pub(super) id: String,
     pub(super) phase: String,
     pub(super) outcome: String,
+    /// Wall time in milliseconds.
     pub(super) ms: f64,
+    /// Processor time in milliseconds.
+    pub(super) cpu: f64,
     pub(super) detail: String,
 }
 

@@ -1,6 +1,6 @@
 //! Python projects: find an interpreter, make an environment, run tests in sandboxes, look at syntax.
 //!
-//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`report`], [`coverage`], [`syntax`]. Code of a
+//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`report`], [`coverage`], [`evaluate`], [`syntax`]. Code of a
 //! project is never run outside a sandbox, not even to install what it needs.
 
 mod assemble;
@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod dependencies;
 pub mod environment;
 mod error;
+pub mod evaluate;
 mod events;
 pub mod report;
 pub mod run;

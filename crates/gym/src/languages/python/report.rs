@@ -56,6 +56,8 @@ pub struct TestOutcome {
     pub symptom: Option<Symptom>,
     /// Wall time of all phases.
     pub duration: Duration,
+    /// Processor time of all phases.
+    pub processor: Duration,
 }
 
 impl TestOutcome {

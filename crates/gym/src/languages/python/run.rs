@@ -11,9 +11,9 @@ use basis_sandbox::{Backend, Command, Limits, Output, SandboxError};
 
 use super::Environment;
 use super::assemble::assemble;
-use super::environment::RUNNER;
+use super::environment::{PACKAGE, RUNNER};
 use super::report::TestReport;
-use crate::project::RunnerKind;
+use crate::project::{RunnerKind, is_conftest};
 use crate::record::TestId;
 
 /// Which tests to run, and what to record about them.
@@ -63,7 +63,7 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    fn draw() -> Result<Self, SandboxError> {
+    pub(super) fn draw() -> Result<Self, SandboxError> {
         let mut bytes = [0; 32];
         std::fs::File::open("/dev/urandom")
             .and_then(|mut file| file.read_exact(&mut bytes))
@@ -85,9 +85,11 @@ pub fn run_tests(
     limits: &Limits,
 ) -> Result<TestReport, SandboxError> {
     let secrets = Secrets::draw()?;
-    let mut command = Command::new(runner_argv(environment.setup().runner));
-    command.stdin = instructions(environment, selection, &secrets).into_bytes();
-    command.report = true;
+    let module = match environment.setup().runner {
+        RunnerKind::Plain => "plain",
+        RunnerKind::Pytest => "reporter",
+    };
+    let command = runner_command(module, &instructions(environment, selection, &secrets));
     let output = run_command(backend, environment, layers, limits, &command)?;
     Ok(assemble(&output, selection, &secrets))
 }
@@ -110,7 +112,7 @@ pub fn run_script(
     output
 }
 
-fn run_command(
+pub(super) fn run_command(
     backend: &dyn Backend,
     environment: &Environment,
     layers: &[PathBuf],
@@ -123,34 +125,29 @@ fn run_command(
     output
 }
 
-/// Isolated mode keeps the tree and the variables out of the interpreter's start; `-S` saves the time of looking for packages.
-fn runner_argv(runner: RunnerKind) -> Vec<String> {
-    let module = match runner {
-        RunnerKind::Plain => "plain",
-        RunnerKind::Pytest => "reporter",
-    };
-    let start = format!("import sys; sys.path.insert(0, '{RUNNER}'); import {module}; {module}.main()");
-    ["python3", "-I", "-S", "-B", "-c", &start].map(str::to_owned).to_vec()
+/// Starts a module of the shipped runner. Isolated mode keeps the tree and the variables out of the interpreter's start; `-S`
+/// saves the time of looking for packages.
+pub(super) fn runner_command(module: &str, instructions: &[(&str, String)]) -> Command {
+    let start = format!(
+        "import sys; sys.path.insert(0, '{RUNNER}'); import {PACKAGE}.{module} as runner; del sys.path[0]; runner.main()"
+    );
+    // One `key<TAB>value` per line. A value with a line break is left out: no file or test of that name can be run.
+    let whole = instructions.iter().filter(|(_, value)| !value.contains('\n'));
+    let stdin: String = whole.map(|(key, value)| format!("{key}\t{value}\n")).collect();
+    Command { stdin: stdin.into_bytes(), report: true, ..Command::new(["python3", "-I", "-S", "-B", "-c", &start]) }
 }
 
-/// One `key<TAB>value` per line. A value with a line break is left out: no file or test of that name can be run.
-fn instructions(environment: &Environment, selection: &Selection, secrets: &Secrets) -> String {
+fn instructions(environment: &Environment, selection: &Selection, secrets: &Secrets) -> Vec<(&'static str, String)> {
     let mut lines = vec![("nonce", secrets.nonce.clone())];
     lines.extend(secrets.canaries.iter().map(|name| ("canary", name.clone())));
     lines.extend(environment.import_path().into_iter().map(|path| ("path", path)));
     lines.extend(environment.packages().map(|path| ("packages", path.to_owned())));
     lines.extend(selection.files.iter().filter(|path| !is_conftest(path)).map(|path| ("file", path.clone())));
-    lines.extend(environment.setup().files.iter().any(|path| is_conftest(path)).then(|| ("conftest", "1".to_owned())));
+    lines.extend(environment.setup().has_conftest().then(|| ("conftest", "1".to_owned())));
     lines.extend(selection.tests.iter().map(|id| ("test", id.clone())));
     lines.extend(selection.symptoms.then(|| ("symptoms", "1".to_owned())));
     lines.extend(selection.coverage.then(|| ("coverage", "1".to_owned())));
-    let whole = lines.iter().filter(|(_, value)| !value.contains('\n'));
-    whole.map(|(key, value)| format!("{key}\t{value}\n")).collect()
-}
-
-/// `conftest.py` is listed among the test files of projects that have one, but holds no tests.
-fn is_conftest(path: &str) -> bool {
-    path.rsplit('/').next() == Some("conftest.py")
+    lines
 }
 
 #[cfg(test)]

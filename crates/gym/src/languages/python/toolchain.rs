@@ -13,12 +13,15 @@ const WELL_KNOWN: [&str; 2] = ["/usr/bin/python3", "/usr/local/bin/python3"];
 
 /// Asks for facts, one per line. A virtual environment answers with the interpreter that it was made from.
 const PROBE: &str = "\
-import os, sys
+import os, site, sys
 print(sys.implementation.name)
 print('%d.%d.%d' % sys.version_info[:3])
 print(os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable))
 print(os.path.realpath(sys.base_prefix))
-print(os.path.realpath(sys.base_exec_prefix))";
+print(os.path.realpath(sys.base_exec_prefix))
+for path in site.getsitepackages([sys.base_prefix, sys.base_exec_prefix]):
+    if os.path.isdir(path):
+        print(os.path.realpath(path))";
 
 /// A CPython interpreter on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Toolchain {
     pub version: String,
     /// Host directories outside `/usr` that a sandbox must show read-only at the same place, outermost only.
     pub host_directories: Vec<PathBuf>,
+    /// Where packages are installed for this interpreter; a sandbox must not show what is in them.
+    pub site_directories: Vec<PathBuf>,
 }
 
 impl Toolchain {
@@ -57,7 +62,7 @@ impl Toolchain {
             Command::new(path).args(["-I", "-S", "-c", PROBE]).output().map_err(|error| unusable(error.to_string()))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<&str> = text.lines().collect();
-        let ["cpython", version, executable, prefix, exec_prefix] = lines[..] else {
+        let ["cpython", version, executable, prefix, exec_prefix, ref sites @ ..] = lines[..] else {
             return Err(unusable(
                 first_line(&output.stderr).unwrap_or_else(|| "it does not answer as CPython does".to_owned()),
             ));
@@ -68,7 +73,11 @@ impl Toolchain {
         let executable = PathBuf::from(executable);
         let mut directories: Vec<PathBuf> = [prefix, exec_prefix].into_iter().map(PathBuf::from).collect();
         directories.extend(executable.parent().map(Path::to_owned));
-        Ok(Self { executable, version: version.to_owned(), host_directories: outermost(directories) })
+        let mut site_directories: Vec<PathBuf> = sites.iter().map(PathBuf::from).collect();
+        site_directories.sort();
+        site_directories.dedup();
+        let version = version.to_owned();
+        Ok(Self { executable, version, host_directories: outermost(directories), site_directories })
     }
 }
 

@@ -1,10 +1,13 @@
 //! Confirms a bug by execution: some tests that pass on the healthy tree fail on the buggy one, the others still pass.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use basis_sandbox::{Backend, SandboxError};
+use basis_sandbox::Backend;
 
+use super::{Rejection, symptom};
 use crate::baseline::Baseline;
+use crate::languages::python::evaluate::{Call, evaluate};
 use crate::languages::python::{Environment, Health, Selection, Status, TestReport, run_tests};
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation, Symptom, TestId};
@@ -13,84 +16,6 @@ use crate::tree::{LayerStore, Tree};
 /// A bug may break this many tests, or this share of the suite if that is more.
 const FEW_TESTS: usize = 5;
 const FEW_PERCENT: usize = 30;
-
-/// Why a mutation makes no bug record.
-#[derive(Debug, thiserror::Error)]
-pub enum Rejection {
-    /// The bytes to be replaced are not those of the healthy file, or nothing changes.
-    #[error("the edit does not fit `{path}`")]
-    DoesNotFit {
-        /// The file.
-        path: String,
-    },
-    /// No reliable test enters the mutated function.
-    #[error("no test enters `{function}`")]
-    NotCovered {
-        /// The function.
-        function: String,
-    },
-    /// Every test still passes.
-    #[error("every test still passes")]
-    Survived,
-    /// The bug breaks too much to be one bug.
-    #[error("{failing} tests fail, more than {allowed}")]
-    TooManyFail {
-        /// Failing tests.
-        failing: usize,
-        /// The most that may fail.
-        allowed: usize,
-    },
-    /// Nothing is left that could show a wrong fix.
-    #[error("no test passes on both trees")]
-    NonePasses,
-    /// Test files cannot be imported any more.
-    #[error("tests cannot be collected: {0}")]
-    CollectFailed(String),
-    /// The buggy tree hangs.
-    #[error("the tests hang")]
-    Hangs,
-    /// Tests vanish or are skipped instead of failing.
-    #[error("`{0}` neither passes nor fails")]
-    Vanished(TestId),
-    /// The run cannot be believed.
-    #[error("the run cannot be believed: {code}: {detail}")]
-    Unbelievable {
-        /// A code of the failure taxonomy.
-        code: &'static str,
-        /// One line.
-        detail: String,
-    },
-    /// The infrastructure failed; says nothing about the mutation.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// A tree could not be written; says nothing about the mutation.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
-
-impl Rejection {
-    /// A short code, for counting.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::DoesNotFit { .. } => "does_not_fit",
-            Self::NotCovered { .. } => "not_covered",
-            Self::Survived => "survived",
-            Self::TooManyFail { .. } => "too_many_fail",
-            Self::NonePasses => "none_passes",
-            Self::CollectFailed(_) => "collect_failed",
-            Self::Hangs => "hangs",
-            Self::Vanished(_) => "vanished",
-            Self::Unbelievable { code, .. } => code,
-            Self::Sandbox(_) => "infra_sandbox",
-            Self::Io(_) => "infra_files",
-        }
-    }
-
-    /// Whether the infrastructure failed, so that the mutation may be tried again.
-    pub fn is_infrastructure(&self) -> bool {
-        matches!(self, Self::Sandbox(_) | Self::Io(_))
-    }
-}
 
 /// Applies `mutation` to the healthy tree, runs the tests that may notice it in a fresh sandbox, and makes the record.
 ///
@@ -113,7 +38,12 @@ pub fn validate(
     let report = run_tests(backend, environment, &tree_layers, &selection.with_symptoms(), &baseline.limits)?;
     judge(&report, baseline)?;
     let (fail_to_pass, pass_to_pass) = split(&report, baseline, relevant.as_ref())?;
-    Ok(record(project, mutation, &overlay, fail_to_pass, pass_to_pass, &report))
+    let observe = |layers: &[PathBuf], calls: &[Call]| evaluate(backend, environment, layers, calls, &baseline.limits);
+    let symptoms =
+        symptom::settle(symptom::seen(&fail_to_pass, &report), &|calls| observe(&tree_layers, calls), &|calls| {
+            observe(&tree_layers[..1], calls)
+        })?;
+    Ok(record(project, mutation, &overlay, (fail_to_pass, pass_to_pass), symptoms))
 }
 
 /// The mutated file as a tree of its own, and the tests that may notice it; `None` when any test may.
@@ -180,9 +110,8 @@ fn record(
     project: &Project,
     mutation: &Mutation,
     overlay: &Tree,
-    fail_to_pass: Vec<TestId>,
-    pass_to_pass: Vec<TestId>,
-    report: &TestReport,
+    (fail_to_pass, pass_to_pass): (Vec<TestId>, Vec<TestId>),
+    symptoms: Vec<Symptom>,
 ) -> BugRecord {
     let mut buggy = project.tree.clone();
     overlay.iter().for_each(|(path, bytes)| buggy.insert(path, bytes));
@@ -194,28 +123,10 @@ fn record(
         fixed: project.tree.clone(),
         buggy,
         mutation: mutation.clone(),
-        symptoms: symptoms(&fail_to_pass, report),
         fail_to_pass,
         pass_to_pass,
+        symptoms,
     }
-}
-
-/// What the failing tests showed, those that say most first.
-fn symptoms(failing: &[TestId], report: &TestReport) -> Vec<Symptom> {
-    let bare = |id: &TestId| Symptom {
-        test: id.clone(),
-        call: None,
-        actual: None,
-        expected: None,
-        exception: Some(report.outcomes[id].detail.clone()),
-    };
-    let mut symptoms: Vec<Symptom> =
-        failing.iter().map(|id| report.outcomes[id].symptom.clone().unwrap_or_else(|| bare(id))).collect();
-    symptoms.sort_by_key(|symptom| {
-        let unknown = usize::from(symptom.call.is_none()) * 2 + usize::from(symptom.expected.is_none());
-        (unknown, symptom.call.as_ref().map_or(0, String::len))
-    });
-    symptoms
 }
 
 fn identity(fixed: &Tree, buggy: &Tree, fail_to_pass: &[TestId], pass_to_pass: &[TestId]) -> String {

@@ -2,7 +2,7 @@
 
 For `assert <call> == <value>`, `assert <call>`, `self.assertEqual(<call>, <value>)` and their relatives: the source of the call with
 names replaced by what they stand for, `repr` of what it gave, `repr` of what was wanted. When something was raised instead: its
-class and message. A call is only kept if evaluating it again, after all tests, shows the same; so it can be quoted as a fact.
+class and message. Whether the call shows the same outside the test is for the host to find out.
 Used when bug records are made, not when submissions are graded.
 """
 
@@ -17,7 +17,7 @@ SIMPLE = (int, float, complex, str, bytes, bool, type(None))
 
 
 class Observer:
-    """Collects symptoms while tests run and settles them afterwards."""
+    """Collects symptoms while tests run."""
 
     def __init__(self):
         self.trees = {}
@@ -42,14 +42,6 @@ class Observer:
         except Exception:
             self.seen.append((identity, {"exception": exception(error)}))
 
-    def settle(self):
-        """Symptoms by test, with calls that evaluate to what was seen."""
-        for identity, facts in self.seen:
-            names = facts.pop("names", None)
-            if facts.get("call") and not confirmed(facts, names):
-                facts["call"] = None
-            yield identity, facts
-
 
 class Failure:
     """One failing test: its frames, the statement of the test that failed and the expressions in it."""
@@ -69,7 +61,7 @@ class Failure:
     def facts(self):
         left, right, wanted = sides(self.statement)
         subject, other, swapped = choose(left, right)
-        facts = {"call": None, "actual": None, "expected": None, "exception": None, "names": self.frame.f_globals}
+        facts = {"call": None, "actual": None, "expected": None, "exception": None}
         facts["call"] = self.inline(subject)
         if not self.is_assertion:
             facts["exception"] = exception(self.error)
@@ -291,15 +283,6 @@ def choose(left, right):
 
 def calls(node):
     return any(isinstance(part, ast.Call) for part in ast.walk(node)) if node is not None else False
-
-
-def confirmed(facts, names):
-    """Whether the call, evaluated again, gives what was seen."""
-    try:
-        again = shown(eval(facts["call"], dict(names)))
-    except BaseException as error:
-        return facts["exception"] == exception(error)
-    return facts["exception"] is None and again is not None and again == facts["actual"]
 
 
 def simple(value, depth=0):

@@ -7,9 +7,9 @@ as every test, so that code which makes everything pass shows itself. Not on the
 
 import posix
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
-from channel import open_channel, read_instructions
+from basis_runner.channel import open_channel, read_instructions
 
 CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    assert 1 + 1 == 3\n"
 
@@ -42,12 +42,12 @@ class Session:
         sys.path.extend(instructions.get("path", []))
 
     def open_observer(self):
-        from symptom import Observer
+        from basis_runner.symptom import Observer
 
         return Observer()
 
     def open_recorder(self):
-        from coverage_recorder import Recorder
+        from basis_runner.coverage_recorder import Recorder
 
         return Recorder(self.root)
 
@@ -63,7 +63,7 @@ class Session:
         for identity, function in [passing, *tests, failing]:
             self.run_test(identity, function)
         if self.observer:
-            for identity, symptom in self.observer.settle():
+            for identity, symptom in self.observer.seen:
                 self.emit("symptom", id=identity, **symptom)
         if self.recorder:
             self.recorder.report(self.emit)
@@ -77,39 +77,40 @@ class Session:
 
     def collect(self, path):
         try:
-            module = self.import_file(path)
+            module = import_file(self.root, path, self.observer.compile if self.observer else compile_test)
         except BaseException as error:
             self.emit("collect", path=path, message=describe(error))
             return []
         return [(identity, function) for identity, function in find_tests(path, module.__dict__)
                 if not self.selected or identity in self.selected]
 
-    def import_file(self, path):
-        name, package, folder = module_name(self.root, path)
-        with open(self.root + "/" + path, "rb") as file:
-            source = file.read()
-        if folder not in sys.path:
-            sys.path.append(folder)
-        module = type(sys)(name)
-        module.__file__ = self.root + "/" + path
-        module.__package__ = package
-        sys.modules[name] = module
-        compiler = self.observer.compile if self.observer else compile_test
-        exec(compiler(source, module.__file__), module.__dict__)
-        return module
-
     def run_test(self, identity, function):
         if self.recorder:
             self.recorder.start(identity)
-        started = perf_counter()
+        started, used = perf_counter(), process_time()
         phase, outcome, detail, error = call(function)
-        elapsed = (perf_counter() - started) * 1000
+        elapsed, used = (perf_counter() - started) * 1000, (process_time() - used) * 1000
         if self.recorder:
             self.recorder.stop()
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        self.emit("test", id=identity, phase=phase, outcome=outcome, ms=elapsed, detail=detail)
+        self.emit("test", id=identity, phase=phase, outcome=outcome, ms=elapsed, cpu=used, detail=detail)
         if self.observer and outcome == "failed" and not identity.startswith("canary.py::"):
             self.observer.observe(identity, error)
+
+
+def import_file(root, path, compiler):
+    """A test file as a module; its helpers can be imported from the folder above its package."""
+    name, package, folder = module_name(root, path)
+    with open(root + "/" + path, "rb") as file:
+        source = file.read()
+    if folder not in sys.path:
+        sys.path.append(folder)
+    module = type(sys)(name)
+    module.__file__ = root + "/" + path
+    module.__package__ = package
+    sys.modules[name] = module
+    exec(compiler(source, module.__file__), module.__dict__)
+    return module
 
 
 def call(function):

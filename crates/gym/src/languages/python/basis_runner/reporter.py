@@ -8,8 +8,9 @@ except `conftest.py` files where the host says that the healthy tree has them, a
 import os
 import posix
 import sys
+from time import process_time
 
-from channel import open_channel, read_instructions
+from basis_runner.channel import open_channel, read_instructions
 
 CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    assert 1 + 1 == 3\n"
 # These change which tests run, how often or in which order, or start processes.
@@ -119,13 +120,14 @@ class Reporter:
         self.files = {self.root + "/" + file for file in instructions.get("file", [])}
         self.counts = {}
         self.compared = None
+        self.started = process_time()
         self.observer = self.recorder = None
         if "symptoms" in instructions:
-            from symptom import Observer
+            from basis_runner.symptom import Observer
 
             self.observer = Observer()
         if "coverage" in instructions:
-            from coverage_recorder import Recorder
+            from basis_runner.coverage_recorder import Recorder
 
             self.recorder = Recorder(self.root)
 
@@ -153,6 +155,7 @@ class Reporter:
 
     def pytest_runtest_logstart(self, nodeid):
         self.compared = None
+        self.started = process_time()
         if self.recorder:
             self.recorder.start(self.identity(nodeid))
 
@@ -165,10 +168,17 @@ class Reporter:
         if report.when != "call" and outcome == "passed":
             return
         phase = "subtest" if hasattr(report, "context") else report.when
+        if phase == "subtest" and outcome == "passed":
+            return
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
         detail = "" if outcome == "passed" else explain(report)
-        identity = self.identity(report.nodeid)
-        self.emit("test", id=identity, phase=phase, outcome=outcome, ms=report.duration * 1000.0, detail=detail)
+        identity, wall, cpu = self.identity(report.nodeid), report.duration * 1000.0, self.processor_time()
+        self.emit("test", id=identity, phase=phase, outcome=outcome, ms=wall, cpu=cpu, detail=detail)
+
+    def processor_time(self):
+        """Milliseconds of processor time since the last event."""
+        before, self.started = self.started, process_time()
+        return (self.started - before) * 1000.0
 
     def pytest_assertrepr_compare(self, op, left, right):
         self.compared = [left, right]
@@ -179,7 +189,7 @@ class Reporter:
 
     def finish(self):
         if self.observer:
-            for identity, symptom in self.observer.settle():
+            for identity, symptom in self.observer.seen:
                 self.emit("symptom", id=identity, **symptom)
         if self.recorder:
             self.recorder.report(self.emit)

@@ -1,0 +1,1 @@
+"""The shipped test runner. Lives outside the tree that it tests and needs only the standard library."""

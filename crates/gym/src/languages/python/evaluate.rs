@@ -1,0 +1,54 @@
+//! What calls give on a tree: evaluated in a fresh sandbox with the names of a test file, outside any test.
+
+use std::path::PathBuf;
+
+use basis_sandbox::{Backend, Limits, SandboxError};
+
+use super::Environment;
+use super::events::{Event, parse};
+use super::run::{Secrets, run_command, runner_command};
+
+/// A call and the test file whose names it uses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// The test file, relative to the project.
+    pub path: String,
+    /// The call as source in one line.
+    pub source: String,
+}
+
+/// What a call gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// `repr` of its value, if it has one that can be quoted.
+    pub value: Option<String>,
+    /// Class and message of what it raised.
+    pub exception: Option<String>,
+}
+
+/// Evaluates calls in order on the tree that `layers` make. A call that could not be evaluated observes nothing.
+///
+/// # Errors
+/// [`SandboxError`] when the infrastructure failed.
+pub fn evaluate(
+    backend: &dyn Backend,
+    environment: &Environment,
+    layers: &[PathBuf],
+    calls: &[Call],
+    limits: &Limits,
+) -> Result<Vec<Observation>, SandboxError> {
+    let secrets = Secrets::draw()?;
+    let mut instructions = vec![("nonce", secrets.nonce.clone())];
+    instructions.extend(environment.import_path().into_iter().map(|path| ("path", path)));
+    instructions.extend(calls.iter().map(|call| ("call", format!("{}\t{}", call.path, call.source))));
+    let output = run_command(backend, environment, layers, limits, &runner_command("evaluate", &instructions))?;
+    let mut observations = vec![Observation::default(); calls.len()];
+    for event in parse(&output.report.bytes, &secrets.nonce).0 {
+        if let Event::Value { index, value, exception } = event
+            && let Some(observation) = observations.get_mut(index)
+        {
+            *observation = Observation { value, exception };
+        }
+    }
+    Ok(observations)
+}

@@ -1,0 +1,83 @@
+//! The reasons for which a mutation makes no bug record, each with a code for counting.
+
+use basis_sandbox::SandboxError;
+
+use crate::record::TestId;
+
+/// Why a mutation makes no bug record.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// The bytes to be replaced are not those of the healthy file, or nothing changes.
+    #[error("the edit does not fit `{path}`")]
+    DoesNotFit {
+        /// The file.
+        path: String,
+    },
+    /// No reliable test enters the mutated function.
+    #[error("no test enters `{function}`")]
+    NotCovered {
+        /// The function.
+        function: String,
+    },
+    /// Every test still passes.
+    #[error("every test still passes")]
+    Survived,
+    /// The bug breaks too much to be one bug.
+    #[error("{failing} tests fail, more than {allowed}")]
+    TooManyFail {
+        /// Failing tests.
+        failing: usize,
+        /// The most that may fail.
+        allowed: usize,
+    },
+    /// Nothing is left that could show a wrong fix.
+    #[error("no test passes on both trees")]
+    NonePasses,
+    /// Test files cannot be imported any more.
+    #[error("tests cannot be collected: {0}")]
+    CollectFailed(String),
+    /// The buggy tree hangs.
+    #[error("the tests hang")]
+    Hangs,
+    /// Tests vanish or are skipped instead of failing.
+    #[error("`{0}` neither passes nor fails")]
+    Vanished(TestId),
+    /// The run cannot be believed.
+    #[error("the run cannot be believed: {code}: {detail}")]
+    Unbelievable {
+        /// A code of the failure taxonomy.
+        code: &'static str,
+        /// One line.
+        detail: String,
+    },
+    /// The infrastructure failed; says nothing about the mutation.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A tree could not be written; says nothing about the mutation.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Rejection {
+    /// A short code, for counting.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DoesNotFit { .. } => "does_not_fit",
+            Self::NotCovered { .. } => "not_covered",
+            Self::Survived => "survived",
+            Self::TooManyFail { .. } => "too_many_fail",
+            Self::NonePasses => "none_passes",
+            Self::CollectFailed(_) => "collect_failed",
+            Self::Hangs => "hangs",
+            Self::Vanished(_) => "vanished",
+            Self::Unbelievable { code, .. } => code,
+            Self::Sandbox(_) => "infra_sandbox",
+            Self::Io(_) => "infra_files",
+        }
+    }
+
+    /// Whether the infrastructure failed, so that the mutation may be tried again.
+    pub fn is_infrastructure(&self) -> bool {
+        matches!(self, Self::Sandbox(_) | Self::Io(_))
+    }
+}
