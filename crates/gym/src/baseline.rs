@@ -2,7 +2,7 @@
 //!
 //! The suite runs twice, in two sandboxes. A test that does not pass both times is set aside and never used again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,8 +36,20 @@ pub struct Baseline {
     pub set_aside: Vec<String>,
     /// Functions entered by each test; recorded only for suites that take long.
     pub coverage: Option<Coverage>,
-    /// Limits for every later run of these tests: the wall time is five times that of the suite, at least that of the caller.
-    pub limits: Limits,
+    /// Wall time of each of these tests, and of everything beside the tests.
+    times: (BTreeMap<TestId, Duration>, Duration),
+    /// The caller's limits.
+    limits: Limits,
+}
+
+impl Baseline {
+    /// Limits for a run of some of these tests, or of all: five times the wall time that they need, at least that of the caller.
+    pub fn limits_for(&self, tests: Option<&BTreeSet<TestId>>) -> Limits {
+        let (durations, startup) = &self.times;
+        let chosen = durations.iter().filter(|(id, _)| tests.is_none_or(|tests| tests.contains(*id)));
+        let usual = *startup + chosen.map(|(_, duration)| *duration).sum::<Duration>();
+        Limits { wall: self.limits.wall.max(usual * PATIENCE), ..self.limits.clone() }
+    }
 }
 
 /// Why a project has no baseline.
@@ -103,19 +115,22 @@ pub fn baseline(
         let reasons = set_aside.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
         return Err(BaselineError::NothingPasses { project: project.name.clone(), reasons });
     }
-    let usual = reports.iter().map(|report| usual_duration(report, &passing)).max().unwrap_or_default();
-    let limits = Limits { wall: limits.wall.max(usual * PATIENCE), ..limits.clone() };
+    let times = times(&reports, &passing);
+    let usual = times.1 + times.0.values().sum::<Duration>();
     let coverage = match usual > LONG_SUITE {
         true => run(&Selection::tests(&passing).with_coverage(), &for_coverage(&healthy))?.coverage,
         false => None,
     };
-    Ok(Baseline { layer, passing, set_aside, coverage, limits })
+    Ok(Baseline { layer, passing, set_aside, coverage, times, limits: limits.clone() })
 }
 
-/// Wall time of a run without the tests that are not used.
-fn usual_duration(report: &TestReport, used: &BTreeSet<TestId>) -> Duration {
-    let unused = report.outcomes.iter().filter(|(id, _)| !used.contains(*id));
-    report.duration.saturating_sub(unused.map(|(_, outcome)| outcome.duration).sum())
+/// Wall time of each used test in the slower run, and of everything beside the tests.
+fn times(reports: &[TestReport; 2], used: &BTreeSet<TestId>) -> (BTreeMap<TestId, Duration>, Duration) {
+    let sum = |report: &TestReport| report.outcomes.values().map(|outcome| outcome.duration).sum::<Duration>();
+    let startup = reports.iter().map(|report| report.duration.saturating_sub(sum(report))).max().unwrap_or_default();
+    let slower =
+        |id: &TestId| reports.iter().filter_map(|report| report.outcomes.get(id)).map(|outcome| outcome.duration).max();
+    (used.iter().map(|id| (id.clone(), slower(id).unwrap_or_default())).collect(), startup)
 }
 
 /// Tracing makes a suite several times slower and its report long.

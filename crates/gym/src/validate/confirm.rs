@@ -35,10 +35,11 @@ pub fn validate(
         Some(tests) => Selection::tests(tests),
         None => Selection::files(project.tests.files.iter()),
     };
-    let report = run_tests(backend, environment, &tree_layers, &selection.with_symptoms(), &baseline.limits)?;
+    let limits = baseline.limits_for(relevant.as_ref());
+    let report = run_tests(backend, environment, &tree_layers, &selection.with_symptoms(), &limits)?;
     judge(&report, baseline)?;
     let (fail_to_pass, pass_to_pass) = split(&report, baseline, relevant.as_ref())?;
-    let observe = |layers: &[PathBuf], calls: &[Call]| evaluate(backend, environment, layers, calls, &baseline.limits);
+    let observe = |layers: &[PathBuf], calls: &[Call]| evaluate(backend, environment, layers, calls, &limits);
     let symptoms =
         symptom::settle(symptom::seen(&fail_to_pass, &report), &|calls| observe(&tree_layers, calls), &|calls| {
             observe(&tree_layers[..1], calls)

@@ -1,7 +1,7 @@
 //! Facts about test runs with the shipped runner, each in a real sandbox with a real interpreter.
 
 use crate::bench::{Bench, setup};
-use basis_gym::languages::python::{Health, Phase, Selection, Status, TestReport, run_script};
+use basis_gym::languages::python::{Health, Phase, Selection, Status, TestReport, Toolchain, run_script};
 use basis_gym::project::RunnerKind;
 use basis_gym::record::Symptom;
 use basis_sandbox::{Limits, Outcome};
@@ -253,4 +253,21 @@ fn a_script_sees_the_package_and_no_network() {
         "{}",
         output.stderr.text()
     );
+}
+
+#[test]
+fn packages_of_the_host_are_not_there_whichever_interpreter_runs() {
+    let Some(mut bench) = Bench::open() else { return };
+    let system = std::path::Path::new("/usr/bin/python3");
+    let interpreters = [Some(bench.toolchain.clone()), Toolchain::discover(Some(system), &[]).ok()];
+    for toolchain in interpreters.into_iter().flatten() {
+        bench.toolchain = toolchain;
+        let environment = bench.environment(&plain());
+        let layer = bench.layers.layer(&crate::bench::tree(&[PACKAGE])).expect("a layer");
+        let script = b"import sys, shop.prices\ntry: import pip\nexcept ImportError: print(sys.version.split()[0])\n";
+        let output =
+            run_script(bench.backend.as_ref(), &environment, &[layer], ("repro.py", script), &Limits::default());
+        let output = output.expect("a working sandbox");
+        assert_eq!(output.stdout.text().trim(), bench.toolchain.version, "{}", output.stderr.text());
+    }
 }

@@ -53,14 +53,24 @@ pub fn is_valid(source: &str) -> bool {
 /// that becomes empty goes with its last test.
 pub fn remove_tests(source: &str, ids: &[TestId]) -> Option<String> {
     let names: BTreeSet<Vec<&str>> = ids.iter().map(|id| test_path(id)).collect();
-    let mut text = source.to_owned();
     let mut ranges = Vec::new();
     let tree = parse(source);
     collect_removals(tree.root_node(), &mut Vec::new(), &names, source, &mut ranges);
-    for range in ranges.into_iter().rev() {
-        text.replace_range(range, "");
-    }
+    let without = cut(source, &ranges, "");
+    // A block that held nothing else needs something to stay.
+    let text = if is_valid(&without) || !is_valid(source) { without } else { cut(source, &ranges, "pass\n") };
     has_tests(&text).then_some(text)
+}
+
+/// The text with `filler`, indented as what stood there, in the place of each range.
+fn cut(source: &str, ranges: &[Range<usize>], filler: &str) -> String {
+    let mut text = source.to_owned();
+    for range in ranges.iter().rev() {
+        let indented = source[range.clone()].find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
+        let kept = if filler.is_empty() { 0 } else { indented };
+        text.replace_range(range.start + kept..range.end, filler);
+    }
+    text
 }
 
 /// Whether a file defines a test function or a method of that name pattern.
@@ -223,6 +233,13 @@ class TestC:
     #[test]
     fn a_file_without_tests_is_dropped() {
         assert_eq!(remove_tests(TESTS, &ids(&["test_a", "test_b", "TestC::test_d", "TestC::test_e"])), None);
+    }
+
+    #[test]
+    fn a_block_that_becomes_empty_stays_valid() {
+        let source = "def test_a(): pass\nif True:\n    def test_b():\n        pass\n";
+        let left = remove_tests(source, &ids(&["test_b"])).expect("a test is left");
+        assert_eq!(left, "def test_a(): pass\nif True:\n    pass\n");
     }
 
     #[test]
