@@ -56,21 +56,33 @@ pub fn remove_tests(source: &str, ids: &[TestId]) -> Option<String> {
     let mut ranges = Vec::new();
     let tree = parse(source);
     collect_removals(tree.root_node(), &mut Vec::new(), &names, source, &mut ranges);
-    let without = cut(source, &ranges, "");
-    // A block that held nothing else needs something to stay.
-    let text = if is_valid(&without) || !is_valid(source) { without } else { cut(source, &ranges, "pass\n") };
+    let mut text = source.to_owned();
+    for range in ranges.iter().rev() {
+        // A block that held nothing else needs something to stay.
+        let first = range.start + source[range.clone()].find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
+        match empties_a_block(first, range, &ranges, tree.root_node()) {
+            true => text.replace_range(first..range.end, "pass\n"),
+            false => text.replace_range(range.clone(), ""),
+        }
+    }
     has_tests(&text).then_some(text)
 }
 
-/// The text with `filler`, indented as what stood there, in the place of each range.
-fn cut(source: &str, ranges: &[Range<usize>], filler: &str) -> String {
-    let mut text = source.to_owned();
-    for range in ranges.iter().rev() {
-        let indented = source[range.clone()].find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
-        let kept = if filler.is_empty() { 0 } else { indented };
-        text.replace_range(range.start + kept..range.end, filler);
-    }
-    text
+/// Whether a removed range is the last statement of a block of which nothing else stays.
+fn empties_a_block(first: usize, range: &Range<usize>, removed: &[Range<usize>], root: Node) -> bool {
+    let inside = root.descendant_for_byte_range(first, first);
+    // The first byte is that of a decorator or of `def`, so that the body of the definition is not on the way up.
+    let Some(block) = std::iter::successors(inside, Node::parent).find(|node| node.kind() == "block") else {
+        return false;
+    };
+    let mut cursor = block.walk();
+    let statements: Vec<Node> = block.named_children(&mut cursor).filter(|child| child.kind() != "comment").collect();
+    let all_go = statements.iter().all(|statement| removed.iter().any(|range| within(statement, range)));
+    all_go && statements.last().is_some_and(|last| within(last, range))
+}
+
+fn within(node: &Node, range: &Range<usize>) -> bool {
+    range.start <= node.start_byte() && node.end_byte() <= range.end
 }
 
 /// Whether a file defines a test function or a method of that name pattern.
