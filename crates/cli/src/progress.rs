@@ -83,8 +83,10 @@ impl Drop for Progress {
 impl Lines {
     fn update(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().expect("no thread panics while it counts");
+        let before = state.done;
         change(&mut state);
-        if state.printed.elapsed() >= PAUSE || (state.done == self.total && state.note.is_empty()) {
+        let completed = before < self.total && state.done >= self.total;
+        if completed || state.printed.elapsed() >= PAUSE {
             state.printed = Instant::now();
             let line = line(&self.label, state.done, self.total, self.started.elapsed(), &state.note);
             let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -29,6 +29,11 @@ pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let runs = store::list_runs(&context.runs())?;
     let lines =
         runs.into_iter().map(|run| Ok(Line { newest: newest(&run)?, run })).collect::<Result<Vec<_>, Failure>>()?;
+    for line in &lines {
+        if let RunState::Damaged(reason) = &line.run.state {
+            context.printer.warn(format_args!("run `{}`: {reason}", line.run.name));
+        }
+    }
     if context.printer.is_json() {
         lines.iter().for_each(|line| context.printer.json(line));
     } else if lines.is_empty() {
@@ -58,7 +63,7 @@ fn table(lines: &[Line]) -> Table {
             RunState::Running => "running".to_owned(),
             RunState::Complete => "complete".to_owned(),
             RunState::Interrupted => "interrupted".to_owned(),
-            RunState::Damaged(reason) => format!("damaged: {reason}"),
+            RunState::Damaged(_) => "damaged".to_owned(),
         };
         let part = newest.first().map_or(String::new(), |cell| format!("{} {}", cell.phase, cell.iteration));
         let rewards: Vec<String> = newest.iter().map(reward).collect();

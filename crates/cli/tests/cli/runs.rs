@@ -67,6 +67,16 @@ fn show_gives_the_whole_episode_as_json() {
     assert_eq!(serde_json::from_str::<Episode>(line).unwrap(), edited());
 }
 
+#[test]
+fn a_damaged_run_is_listed_and_named() {
+    let world = recorded();
+    let run = world.path().join(".basis/runs/train-20260102-030405");
+    std::fs::write(run.join("run.db"), "not a database, but as long as the header of one has to be to be read")
+        .unwrap();
+    let listed = world.run(&["runs"]).lines().last().unwrap().to_owned();
+    assert_snapshot!(format!("{listed}\n{}", world.run(&["show", "last"])));
+}
+
 /// A world with one complete run of three episodes under a fixed name.
 fn recorded() -> World {
     let world = World::new();
