@@ -11,6 +11,9 @@ use crate::languages::python::TestReport;
 use crate::languages::python::evaluate::{Call, Observation};
 use crate::record::{Symptom, TestId};
 
+/// Evaluates calls on one tree.
+type Evaluate<'a> = dyn Fn(&[Call]) -> Result<Vec<Observation>, SandboxError> + 'a;
+
 /// More calls than these say nothing new.
 const MOST_CALLS: usize = 24;
 
@@ -33,8 +36,8 @@ pub(super) fn seen(failing: &[TestId], report: &TestReport) -> Vec<Symptom> {
 /// What the evaluations return.
 pub(super) fn settle(
     mut symptoms: Vec<Symptom>,
-    on_buggy: &dyn Fn(&[Call]) -> Result<Vec<Observation>, SandboxError>,
-    on_healthy: &dyn Fn(&[Call]) -> Result<Vec<Observation>, SandboxError>,
+    on_buggy: &Evaluate<'_>,
+    on_healthy: &Evaluate<'_>,
 ) -> Result<Vec<Symptom>, SandboxError> {
     let calls = calls(&symptoms);
     if !calls.is_empty() {

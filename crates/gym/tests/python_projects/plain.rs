@@ -85,12 +85,14 @@ def test_names():
     value, low = 0, 1
     result = clamp(value, low, 5)
     assert result == low
+def test_spread():
+    for given, wanted in [((0, 1, 5), 1)]: assert clamp(*given) == wanted
 def test_truth(): assert not (clamp(0, 1, 5) < 1)
 ")
     else {
         return;
     };
-    for name in ["test_direct", "test_turned", "test_names"] {
+    for name in ["test_direct", "test_turned", "test_names", "test_spread"] {
         let Symptom { call, actual, expected, exception, .. } = symptom(&report, name);
         let seen = (call.as_deref(), actual.as_deref(), expected.as_deref(), exception);
         assert_eq!(seen, (Some("clamp(0, 1, 5)"), Some("0"), Some("1"), None), "{name}");

@@ -1,6 +1,7 @@
 //! Facts about bug records: what execution confirms and what it refuses.
 
 use basis_gym::baseline::{Baseline, baseline};
+use basis_gym::languages::python::evaluate::{Call, evaluate};
 use basis_gym::project::{Project, RunnerKind};
 use basis_gym::record::{BugRecord, Mutation};
 use basis_gym::validate::{Rejection, validate};
@@ -93,6 +94,24 @@ fn a_bug_that_some_tests_notice_makes_a_record() {
     assert_eq!((record.symptoms[0].actual.as_deref(), record.symptoms[0].expected.as_deref()), (Some("1"), Some("5")));
     assert!(record.buggy.text("shop/prices.py").expect("text").contains("value > low"));
     assert_eq!(record.fixed, shop().tree);
+}
+
+#[test]
+fn calls_are_evaluated_alone_with_the_names_of_their_test_file() {
+    let Some(bench) = Bench::open() else { return };
+    let project = shop();
+    let environment = bench.environment(&project.tests);
+    let layer = bench.layers.layer(&project.tree).expect("a layer");
+    let sources = ["clamp(0, 1, 5)", "clamp(0)", "object()", "(", "total([1])"];
+    let calls = sources.map(|source| Call { path: "tests/test_prices.py".to_owned(), source: source.to_owned() });
+    let seen = evaluate(bench.backend.as_ref(), &environment, &[layer], &calls, &limits()).expect("a working sandbox");
+    let values: Vec<Option<&str>> = seen.iter().map(|observation| observation.value.as_deref()).collect();
+    assert_eq!(values, [Some("1"), None, None, None, Some("1")]);
+    let raised: Vec<&str> = seen.iter().filter_map(|observation| observation.exception.as_deref()).collect();
+    assert!(
+        raised[0].starts_with("TypeError: clamp() missing 2") && raised[1].starts_with("SyntaxError"),
+        "{raised:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 Used when bug records are made, to say what a call gives on a tree.
 """
 
+import ast
 import posix
 import sys
 
@@ -22,7 +23,17 @@ def main():
             if path not in modules:
                 modules[path] = import_file(root, path, compile_test)
             value = eval(source, dict(modules[path].__dict__))
-            emit("value", index=index, value=shown(value), exception=None)
+            emit("value", index=index, value=quotable(value), exception=None)
         except BaseException as error:
             emit("value", index=index, value=None, exception=exception(error))
     posix._exit(0)
+
+
+def quotable(value):
+    """`repr` of a value if it can stand in source."""
+    text = shown(value)
+    try:
+        ast.parse(text or "?", mode="eval")
+    except (SyntaxError, ValueError):
+        return None
+    return text

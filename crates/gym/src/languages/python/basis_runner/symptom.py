@@ -153,6 +153,16 @@ class Inline(ast.NodeTransformer):
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_comprehension_owner
 
+    def visit_Call(self, node):
+        """Writes `f(*[1, 2])` as `f(1, 2)`."""
+        self.generic_visit(node)
+        given = []
+        for argument in node.args:
+            spread = isinstance(argument, ast.Starred) and isinstance(argument.value, (ast.List, ast.Tuple))
+            given.extend(argument.value.elts if spread else [argument])
+        node.args = given
+        return node
+
     def visit_Name(self, node):
         frame = self.failure.frame
         if node.id in self.bound:
