@@ -70,6 +70,7 @@ impl Bench {
 }
 
 /// Says why a test does nothing on this machine.
+#[expect(clippy::print_stderr, reason = "the reason must be seen")]
 pub(crate) fn skip(reason: &dyn std::fmt::Display) {
     eprintln!("skipped: {reason}");
 }
