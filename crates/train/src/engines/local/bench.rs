@@ -1,1 +1,169 @@
-//! How fast the engine is on this machine.
+//! How fast the engine is on this machine, on made-up ids: used by `basis bench` and `benches/engine.rs`.
+//!
+//! On a machine with other work, tokens per second of CPU time say more than tokens per second.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::super::{AdamW, Datum, Engine, EngineError, Loss, Next, SampleQueue, SampleRequest, Sampled};
+use super::{Config, Local};
+
+/// Tokens per second.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Rate {
+    /// Of wall time.
+    pub per_second: f64,
+    /// Of CPU time of all threads; zero where the system does not tell.
+    pub per_cpu_second: f64,
+}
+
+/// The model of earlier measurements: 4.1 million parameters, 6 layers of width 256, vocabulary 2048.
+pub fn m3() -> Config {
+    Config {
+        vocab_size: 2048,
+        hidden_size: 256,
+        intermediate_size: 512,
+        num_hidden_layers: 6,
+        num_attention_heads: 8,
+        num_key_value_heads: 4,
+        ..Config::small(2048)
+    }
+}
+
+/// Training on `sequences` sequences of `length` tokens, all weighted: forward, backward and AdamW. Repeats for about `time`.
+///
+/// # Errors
+/// As the engine's.
+pub fn training(
+    config: &Config,
+    threads: usize,
+    sequences: usize,
+    length: usize,
+    time: Duration,
+) -> Result<Rate, EngineError> {
+    let mut engine = Local::create(config.clone(), 0, threads)?;
+    let datum = |seed| Datum {
+        ids: ids(config, seed, length),
+        weights: vec![1.0 / (sequences * length) as f32; length - 1],
+        ..Datum::default()
+    };
+    let batch: Vec<Datum> = (0..sequences).map(datum).collect();
+    let step =
+        AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
+    repeat(time, sequences * length, || {
+        engine.forward_backward(&batch, Loss::CrossEntropy)?;
+        engine.optim_step(&step)
+    })
+}
+
+/// Sampling `tokens` tokens in each of `sessions` sessions at the same time, each after a prompt of its own of `prompt` tokens. Reading the
+/// prompts is not counted.
+///
+/// # Errors
+/// As the engine's.
+pub fn decoding(
+    config: &Config,
+    threads: usize,
+    sessions: usize,
+    prompt: usize,
+    tokens: usize,
+) -> Result<Rate, EngineError> {
+    let mut engine = Local::create(config.clone(), 0, threads)?;
+    let requests = |tokens| (0..sessions).map(|id| request(config, id, prompt, tokens)).collect();
+    let mut time = |tokens| {
+        let start = Clock::start();
+        engine.sample(&Given(Mutex::new(requests(tokens))))?;
+        Ok(start.elapsed())
+    };
+    time(1)?;
+    let (reading, all) = (time(1)?, time(tokens + 1)?);
+    Ok(rate(sessions * tokens, [all[0] - reading[0], all[1] - reading[1]]))
+}
+
+/// Reading `sessions` different prompts of `length` tokens.
+///
+/// # Errors
+/// As the engine's.
+pub fn reading(
+    config: &Config,
+    threads: usize,
+    sessions: usize,
+    length: usize,
+    time: Duration,
+) -> Result<Rate, EngineError> {
+    let mut engine = Local::create(config.clone(), 0, threads)?;
+    let requests = || (0..sessions).map(|id| request(config, id, length, 1)).collect();
+    repeat(time, sessions * length, || engine.sample(&Given(Mutex::new(requests()))))
+}
+
+/// Tokens per second of calls with so many tokens, after one call that is not counted.
+fn repeat<T>(
+    time: Duration,
+    tokens: usize,
+    mut call: impl FnMut() -> Result<T, EngineError>,
+) -> Result<Rate, EngineError> {
+    call()?;
+    let (start, mut calls) = (Clock::start(), 0);
+    while start.wall.elapsed() < time {
+        call()?;
+        calls += 1;
+    }
+    Ok(rate(calls * tokens, start.elapsed()))
+}
+
+fn rate(tokens: usize, [wall, cpu]: [f64; 2]) -> Rate {
+    let per = |seconds: f64| if seconds > 0.0 { tokens as f64 / seconds } else { 0.0 };
+    Rate { per_second: per(wall), per_cpu_second: per(cpu) }
+}
+
+struct Clock {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Clock {
+    fn start() -> Clock {
+        Clock { wall: Instant::now(), cpu: cpu_seconds() }
+    }
+
+    /// Seconds of wall time and of CPU time.
+    fn elapsed(&self) -> [f64; 2] {
+        [self.wall.elapsed().as_secs_f64(), cpu_seconds() - self.cpu]
+    }
+}
+
+/// CPU time of this process in user mode and in the kernel, from Linux's accounting in hundredths of a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks = after_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+fn request(config: &Config, id: usize, prompt: usize, tokens: usize) -> SampleRequest {
+    SampleRequest {
+        id: id as u64,
+        prompt: ids(config, id, prompt),
+        session: id as u64,
+        last: true,
+        max_tokens: tokens,
+        temperature: 1.0,
+        stop: Vec::new(),
+        seed: id as u64,
+    }
+}
+
+fn ids(config: &Config, seed: usize, length: usize) -> Vec<u32> {
+    (0..length).map(|at| ((at * 7919 + seed * 104_729 + at * at * 31) % config.vocab_size) as u32).collect()
+}
+
+struct Given(Mutex<VecDeque<SampleRequest>>);
+
+impl SampleQueue for Given {
+    fn next(&self, _: bool) -> Next {
+        self.0.lock().expect("nothing panics while it holds the queue").pop_front().map_or(Next::Closed, Next::Request)
+    }
+
+    fn finish(&self, _: u64, _: Sampled) {}
+}
