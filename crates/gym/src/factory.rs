@@ -29,6 +29,8 @@ pub struct Recipe {
     pub max_turns: u32,
     /// Buggy variants per `testgen` task at most.
     pub max_variants: usize,
+    /// Whether tasks pass the gates first. Only what is imitated and never graded may do without.
+    pub gated: bool,
     /// Source of every choice.
     pub seed: u64,
 }
@@ -116,6 +118,7 @@ fn build(workshop: &Workshop, record: &BugRecord, recipe: &Recipe, rng: &mut Cha
     let build = Build { workshop, max_turns: recipe.max_turns, max_variants: recipe.max_variants };
     for skill in skills::ALL.iter().filter(|skill| recipe.skills.iter().any(|name| name == skill.name())) {
         match skill.build(&build, record, rng) {
+            Ok(tasks) if !recipe.gated => made.tasks.extend(tasks),
             Ok(tasks) => keep(workshop, tasks, made),
             Err(rejection) => made.count(&format!("rejected {}: {}", skill.name(), rejection.code)),
         }

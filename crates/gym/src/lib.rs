@@ -9,6 +9,7 @@ pub mod agent;
 pub mod baseline;
 pub mod blobs;
 pub mod draft;
+pub mod embedded;
 pub mod episode;
 pub mod factory;
 pub mod gate;

@@ -142,6 +142,8 @@ impl LayerStore {
     pub fn open(root: impl Into<PathBuf>) -> std::io::Result<Self> {
         let root = root.into();
         with_path(&root, std::fs::create_dir_all(&root))?;
+        // Sandboxes take layers by absolute path.
+        let root = with_path(&root, root.canonicalize())?;
         Ok(Self { root })
     }
 

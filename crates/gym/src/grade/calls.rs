@@ -77,35 +77,71 @@ fn is_literal(node: Node) -> bool {
 }
 
 const EVALUATE: &str = r#"
-import importlib, json, os, sys
+import json, os, signal, sys, types
 asked = json.load(sys.stdin)
-names = vars(importlib.import_module(asked["module"]))
-values = []
-for call in asked["calls"]:
+
+def expire(*_):
+    raise TimeoutError
+
+signal.signal(signal.SIGALRM, expire)
+
+def values(text):
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    module = types.ModuleType(asked["module"])
+    module.__package__ = asked["module"].rpartition(".")[0]
     try:
-        values.append(repr(eval(call, dict(names)))[:300])
+        exec(compile(text, asked["path"], "exec"), vars(module))
+        return [value(call, vars(module)) for call in asked["calls"]]
+    except BaseException:
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+def value(call, names):
+    try:
+        return repr(eval(call, dict(names)))[:300]
     except Exception as error:
-        values.append("!" + type(error).__name__)
-os.write(3, json.dumps(values).encode())
+        if isinstance(error, TimeoutError):
+            raise
+        return "!" + type(error).__name__
+
+sys.stdout = open(os.devnull, "w")
+answer = json.dumps([values(text) for text in asked["texts"]]).encode()
+while answer:
+    answer = answer[os.write(3, answer):]
 "#;
 
-/// What each call gives in `module`, as `repr`, or `!Class` when it raises; `None` when the module does not import or hangs.
+/// Which calls to evaluate, and in what.
+pub struct Question<'a> {
+    /// How the project is run.
+    pub tests: &'a TestSetup,
+    /// The project.
+    pub tree: &'a Tree,
+    /// The file that is replaced by each of `texts`.
+    pub path: &'a str,
+    /// Contents of the file to evaluate the calls in, each on its own.
+    pub texts: &'a [String],
+    /// The calls.
+    pub calls: &'a [String],
+}
+
+/// What each call gives with each text, as `repr`, or `!Class` when it raises; `None` for a text that does not import or that
+/// takes longer than a second.
 ///
-/// For building tasks from code of the project itself; what graded code says here decides no reward.
+/// For building tasks from code of the project itself; what graded code says here decides no reward. All texts share one
+/// sandbox and one process, because most of the time is that of starting them.
 ///
 /// # Errors
 /// Only failures of infrastructure.
-pub fn evaluate(
-    workshop: &Workshop,
-    tests: &TestSetup,
-    layers: &[&Tree],
-    module: &str,
-    calls: &[String],
-) -> Result<Option<Vec<String>>, InvalidCause> {
-    let asked = serde_json::json!({ "module": module, "calls": calls }).to_string();
-    let output = workshop.run_python(tests, layers, &["-c", EVALUATE], asked.into_bytes())?;
-    let values: Option<Vec<String>> = serde_json::from_slice(&output.report.bytes).ok();
-    Ok(values.filter(|values| output.outcome.success() && values.len() == calls.len()))
+pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<Vec<String>>>, InvalidCause> {
+    let Question { tests, tree, path, texts, calls } = question;
+    let module = crate::draft::module_name(path, &tests.import_roots);
+    let asked = serde_json::json!({ "module": module, "path": path, "texts": texts, "calls": calls }).to_string();
+    let output = workshop.run_python(tests, &[tree], &["-c", EVALUATE], asked.into_bytes())?;
+    let nothing = || vec![None; texts.len()];
+    let values: Vec<Option<Vec<String>>> = serde_json::from_slice(&output.report.bytes).unwrap_or_else(|_| nothing());
+    let is_whole = values.len() == texts.len() && values.iter().flatten().all(|values| values.len() == calls.len());
+    Ok(if is_whole { values } else { nothing() })
 }
 
 #[cfg(test)]

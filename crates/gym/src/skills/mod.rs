@@ -1,6 +1,7 @@
 //! One folder per skill: what the agent reads, how tasks are built, how a submission is graded, what the reference hands
 //! in, and how an imperfect teacher goes about it. A skill never sees a model, another skill, or the agent loop.
 
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::episode::{Observation, Reply, Submission};
@@ -97,4 +98,13 @@ impl Rejection {
     pub fn new(code: &str, detail: impl Into<String>) -> Self {
         Self { code: code.into(), detail: detail.into() }
     }
+}
+
+/// The teacher of a task's skill, with its own randomness.
+///
+/// # Errors
+/// When the task is not of a form that the teacher knows.
+pub fn teach(workshop: &Workshop, task: &Task, diligence: f64, seed: u64) -> Result<Teacher, String> {
+    let skill = find(&task.skill).ok_or_else(|| format!("unknown skill `{}`", task.skill))?;
+    skill.teacher(workshop, task, diligence, ChaCha8Rng::seed_from_u64(seed))
 }

@@ -6,6 +6,7 @@
 mod config;
 pub mod data;
 mod error;
+pub mod rename;
 pub mod schedule;
 mod train;
 

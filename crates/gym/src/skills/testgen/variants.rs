@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Build, Rejection};
 use crate::draft;
-use crate::grade::calls;
+use crate::grade::calls::{self, Question};
 use crate::grade::rewrites::rewrites;
 use crate::languages::python::syntax::functions;
 use crate::mutation;
@@ -94,19 +94,24 @@ pub(super) fn choose(
     candidates.truncate(MOST_CANDIDATES);
     let documented = calls_in_docstring(target);
     let all: Vec<String> = documented.iter().chain(&candidates).cloned().collect();
-    let correct =
-        values(build, record, target, None, &all)?.ok_or_else(|| Rejection::new("no_import", target.path.clone()))?;
-    let usable: Vec<bool> = correct.iter().map(|value| is_value(value)).collect();
-
     let mut sites: Vec<_> = mutation::mutations(&target.path, &target.source)
         .into_iter()
         .filter(|site| site.function == target.function)
         .collect();
     sites.shuffle(rng);
+    sites.truncate(3 * build.max_variants);
+    let texts: Vec<String> =
+        std::iter::once(target.source.clone()).chain(sites.iter().map(|site| site.apply(&target.source))).collect();
+    let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
+    let question = Question { tests, tree, path, texts: &texts, calls: &all };
+    let mut values = calls::evaluate(build.workshop, &question)
+        .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?
+        .into_iter();
+    let correct = values.next().flatten().ok_or_else(|| Rejection::new("no_import", target.path.clone()))?;
+    let usable: Vec<bool> = correct.iter().map(|value| is_value(value)).collect();
     let mut variants: Vec<(String, Vec<bool>)> = Vec::new();
-    for site in sites.iter().take(3 * build.max_variants) {
-        let text = site.apply(&target.source);
-        let Some(wrong) = values(build, record, target, Some(&text), &all)? else { continue };
+    for (text, wrong) in texts.into_iter().skip(1).zip(values) {
+        let Some(wrong) = wrong else { continue };
         let told: Vec<bool> = (0..all.len()).map(|at| usable[at] && wrong[at] != correct[at]).collect();
         let by_documentation = told[..documented.len()].iter().any(|told| *told);
         let same = variants.iter().any(|(_, other)| *other == told);
@@ -170,23 +175,6 @@ fn calls_in_docstring(target: &Target) -> Vec<String> {
 /// Values that can be written down and compared: no exception, no address, not cut off.
 fn is_value(text: &str) -> bool {
     !text.starts_with('!') && !text.contains(" at 0x") && !text.starts_with('<') && text.len() < 120 && text != "nan"
-}
-
-fn values(
-    build: &Build,
-    record: &BugRecord,
-    target: &Target,
-    text: Option<&str>,
-    all: &[String],
-) -> Result<Option<Vec<String>>, Rejection> {
-    let mut patch = Tree::new();
-    if let Some(text) = text {
-        patch.insert(target.path.clone(), text);
-    }
-    let layers: Vec<&Tree> = if patch.is_empty() { vec![&record.fixed] } else { vec![&record.fixed, &patch] };
-    let module = draft::module_name(&target.path, &record.tests.import_roots);
-    calls::evaluate(build.workshop, &record.tests, &layers, &module, all)
-        .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))
 }
 
 fn patches(build: &Build, target: &Target, texts: impl Iterator<Item = String>) -> Result<Vec<TreeId>, Rejection> {
