@@ -16,7 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("parallel", &[]),
     ("blobs", &[]),
     ("languages", &[]),
-    ("sources", &["languages"]),
+    // Generated packages get tests that notice mutations.
+    ("sources", &["languages", "mutation"]),
     ("mutation", &[]),
     ("baseline", &["languages"]),
     ("validate", &["baseline", "languages"]),
@@ -36,6 +37,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gate", &["grade", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "mutation", "skills", "validate"]),
     ("pack", &["blobs", "gate"]),
+    ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),
     ("store", &[]),
     ("stats", &[]),
 ];
