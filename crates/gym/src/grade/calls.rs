@@ -86,7 +86,7 @@ def expire(*_):
 signal.signal(signal.SIGALRM, expire)
 
 def values(text):
-    signal.setitimer(signal.ITIMER_REAL, 1)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
     module = types.ModuleType(asked["module"])
     module.__package__ = asked["module"].rpartition(".")[0]
     try:
@@ -126,7 +126,7 @@ pub struct Question<'a> {
 }
 
 /// What each call gives with each text, as `repr`, or `!Class` when it raises; `None` for a text that does not import or that
-/// takes longer than a second.
+/// takes longer than half a second.
 ///
 /// For building tasks from code of the project itself; what graded code says here decides no reward. All texts share one
 /// sandbox and one process, because most of the time is that of starting them.

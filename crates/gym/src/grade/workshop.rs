@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
 use crate::languages::python::{Environment, Selection, TestReport, Toolchain, run_tests};
-use crate::project::TestSetup;
+use crate::project::{RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
+
+/// Wall time of one run of a pytest suite at least.
+const PYTEST_WALL: Duration = Duration::from_secs(180);
 
 /// Everything that building, acting and grading need to run code.
 pub struct Workshop {
@@ -89,8 +93,17 @@ impl Workshop {
     ) -> Result<TestReport, InvalidCause> {
         let environment = self.environment(tests)?;
         let layers = self.paths(trees)?;
-        run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.grading_limits)
+        run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.suite_limits(tests))
             .map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    /// Suites that need pytest belong to real packages, which take their time.
+    pub fn suite_limits(&self, tests: &TestSetup) -> Limits {
+        let wall = match tests.runner {
+            RunnerKind::Plain => self.grading_limits.wall,
+            RunnerKind::Pytest => self.grading_limits.wall.max(PYTEST_WALL),
+        };
+        Limits { wall, ..self.grading_limits.clone() }
     }
 
     /// Runs the interpreter in a fresh sandbox over `trees`, with standard input and a report channel.

@@ -89,12 +89,14 @@ fn fresh_names(words: BTreeSet<String>, rng: &mut impl Rng) -> BTreeMap<String, 
     words.into_iter().map(|word| (word, fresh())).collect()
 }
 
-/// A word that one could say: consonants and vowels in turn, three to seven letters.
+/// Three to eight letters: half of the names could be said, the others are any letters, so that no piece of a word is learned
+/// as a word.
 fn name(rng: &mut impl Rng) -> String {
     const LETTERS: [&[u8]; 2] = [b"bcdfghjklmnprstvwz", b"aeiou"];
-    let (length, first) = (rng.random_range(3..=7), rng.random_range(0..2));
+    const ANY: &[u8] = b"aaabcddeeeefghiiijklllmmnnnooopqrrrsssttttuuvwxyz";
+    let (length, first, can_be_said) = (rng.random_range(3..=8), rng.random_range(0..2), rng.random_bool(0.5));
     let letter = |at: usize, rng: &mut _| {
-        let letters = LETTERS[(at + first) % 2];
+        let letters = if can_be_said { LETTERS[(at + first) % 2] } else { ANY };
         char::from(letters[RngExt::random_range(rng, 0..letters.len())])
     };
     (0..length).map(|at| letter(at, rng)).collect()
