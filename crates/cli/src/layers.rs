@@ -249,11 +249,11 @@ mod tests {
 
     #[test]
     fn later_layers_win() {
-        let file = "[train]\ngroup_size = 4\niterations = 4\nkl = 1\n";
+        let file = "[train]\ngroup_size = 4\niterations = 4\nclip_high = 2\n";
         let environment = [("BASIS_TRAIN_GROUP_SIZE", "5"), ("BASIS_RUN_SEED", "5")];
         let settings = check(file, &environment, &["run.seed=6"]).unwrap();
         assert_eq!((settings.train.iterations, settings.train.group_size, settings.run.seed), (4, 5, 6));
-        assert_eq!(settings.train.kl, 1.0);
+        assert_eq!(settings.train.clip_high, 2.0);
         assert_eq!(settings.eval.attempts, 3);
     }
 

@@ -1,6 +1,6 @@
 //! From settings to the parts of this machine that they name: interpreter, limits, workers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +58,17 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
 /// Episodes at work at the same time. Twice the cores: an episode waits most of its time for its sandbox.
 pub(crate) fn workers(settings: &Settings) -> usize {
     match settings.run.workers {
-        0 => 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        0 => 2 * cores(),
         workers => workers,
     }
+}
+
+/// Cores of this machine.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The directory of what can be made again.
+pub(crate) fn cache(settings: &Settings) -> PathBuf {
+    PathBuf::from(&settings.cache.dir)
 }

@@ -10,11 +10,16 @@ mod exit;
 mod interrupt;
 mod layers;
 mod machine;
+mod models;
+mod packs;
+mod policies;
 mod printer;
 mod progress;
+mod results;
 mod settings;
 mod table;
 mod text;
+mod training_view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -13,6 +13,9 @@ pub(crate) struct Settings {
     pub(crate) python: Python,
     pub(crate) sandbox: Sandbox,
     pub(crate) policy: Policy,
+    pub(crate) teacher: Teacher,
+    pub(crate) model: Model,
+    pub(crate) sft: Sft,
     pub(crate) train: Train,
     pub(crate) eval: Eval,
 }
@@ -58,6 +61,35 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Teacher {
+    pub(crate) diligence: f64,
+    pub(crate) tasks_per_skill: usize,
+    pub(crate) episodes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Model {
+    pub(crate) vocab: usize,
+    pub(crate) hidden: usize,
+    pub(crate) intermediate: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) context: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sft {
+    pub(crate) epochs: u32,
+    pub(crate) learning_rate: f64,
+    pub(crate) batch_tokens: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Train {
     pub(crate) iterations: u32,
     pub(crate) tasks_per_skill: usize,
@@ -66,7 +98,12 @@ pub(crate) struct Train {
     pub(crate) learning_rate: f32,
     pub(crate) clip_low: f32,
     pub(crate) clip_high: f32,
-    pub(crate) kl: f32,
+    pub(crate) estimator: String,
+    pub(crate) final_share: f32,
+    pub(crate) pack_tasks: usize,
+    pub(crate) probe_tasks: usize,
+    pub(crate) probe_every: u32,
+    pub(crate) max_tokens: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -95,7 +132,16 @@ impl Settings {
             (train.learning_rate > 0.0, "train.learning_rate", "must be more than 0"),
             (0.0 < train.clip_low && train.clip_low <= 1.0, "train.clip_low", "must be more than 0 and at most 1"),
             (train.clip_high >= 1.0, "train.clip_high", "must be at least 1"),
-            (train.kl >= 0.0, "train.kl", "must be at least 0"),
+            ((0.0..=1.0).contains(&train.final_share), "train.final_share", "must be between 0 and 1"),
+            (train.max_tokens >= 16, "train.max_tokens", "must be at least 16"),
+            (train.pack_tasks >= 1, "train.pack_tasks", "must be at least 1"),
+            (train.probe_tasks >= 1, "train.probe_tasks", "must be at least 1"),
+            ((0.0..=1.0).contains(&self.teacher.diligence), "teacher.diligence", "must be between 0 and 1"),
+            (self.teacher.tasks_per_skill >= 1, "teacher.tasks_per_skill", "must be at least 1"),
+            (self.teacher.episodes >= 1, "teacher.episodes", "must be at least 1"),
+            (self.model.vocab >= 300, "model.vocab", "must be at least 300: bytes and control tokens"),
+            (self.sft.epochs >= 1, "sft.epochs", "must be at least 1"),
+            (self.sft.learning_rate > 0.0, "sft.learning_rate", "must be more than 0"),
             (self.eval.attempts >= 1, "eval.attempts", "must be at least 1"),
         ];
         match rules.iter().find(|(holds, ..)| !holds) {

@@ -2,11 +2,16 @@
 //!
 //! A new command is its file, a `mod` line and a line in the registry.
 
+mod bench;
 mod config;
 mod doctor;
+mod eval;
 mod gate;
+mod mine;
 mod runs;
+mod sft;
 mod show;
+mod train;
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -33,9 +38,14 @@ macro_rules! registry {
 
 // In the order in which `basis --help` lists them.
 registry! {
+    Train(train),
+    Eval(eval),
+    Mine(mine),
     Gate(gate),
+    Sft(sft),
     Runs(runs),
     Show(show),
+    Bench(bench),
     Config(config),
     Doctor(doctor),
 }

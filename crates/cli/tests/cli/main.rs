@@ -6,5 +6,7 @@
 
 mod doctor;
 mod frame;
+mod packs;
 mod runs;
 mod support;
+mod training;

@@ -1,0 +1,130 @@
+//! From a package to gated tasks and to a measured policy.
+
+use serde_json::Value;
+
+use crate::support::World;
+
+const MODULE: &str = "\
+def cap_value(value, low, high):
+    \"\"\"Return value, but at least low and at most high.\"\"\"
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return value
+
+
+def total_capped(values, high):
+    \"\"\"Return the sum of values, each at most high, plus 1.\"\"\"
+    total = 1
+    for value in values:
+        total = total + cap_value(value, 0, high)
+    return total
+";
+
+const TESTS: &str = "\
+from pkg.limits import cap_value, total_capped
+
+
+def test_below():
+    assert cap_value(0, 1, 5) == 1
+
+
+def test_above():
+    assert cap_value(7, 1, 5) == 5
+
+
+def test_inside():
+    assert cap_value(2, 1, 5) == 2
+
+
+def test_equal():
+    assert cap_value(4, 4, 4) == 4
+
+
+def test_empty():
+    assert total_capped([], 5) == 1
+
+
+def test_sum():
+    assert total_capped([2, 3], 5) == 6
+
+
+def test_capped():
+    assert total_capped([-1, 9], 4) == 5
+";
+
+fn package(world: &World) {
+    for (path, text) in [("pkg/__init__.py", ""), ("pkg/limits.py", MODULE), ("tests/test_limits.py", TESTS)] {
+        let path = world.path().join("project").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+/// The success rate of each skill, from `basis eval --json`.
+fn rates(text: &str) -> Vec<f64> {
+    let line = text.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no JSON in {text}"));
+    let evaluation: Value = serde_json::from_str(line).unwrap();
+    evaluation["skills"].as_object().unwrap().values().map(|skill| skill["success"].as_f64().unwrap()).collect()
+}
+
+#[test]
+fn a_package_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not() {
+    let world = World::new();
+    package(&world);
+    let mined = world.run(&["mine", "project", "--records", "3", "--out", "pack"]);
+    assert!(mined.starts_with("exit code 0"), "{mined}");
+    let gated = world.run(&["gate", "pack"]);
+    assert!(gated.starts_with("exit code 0"), "{gated}");
+    let reference = world.run(&["eval", "pack", "--policy", "reference", "-k", "1", "--json"]);
+    assert!(rates(&reference).iter().all(|rate| *rate == 1.0), "{reference}");
+    let nothing = world.run(&["eval", "pack", "--policy", "nothing", "-k", "1", "--json"]);
+    assert!(rates(&nothing).iter().all(|rate| *rate == 0.0), "{nothing}");
+    let shown = world.run(&["show", "last", "1"]);
+    assert!(shown.contains("== task") && shown.contains("== grade"), "{shown}");
+}
+
+#[test]
+fn bad_input_is_one_line_with_its_exit_code() {
+    let world = World::new();
+    package(&world);
+    std::fs::create_dir(world.path().join("empty")).unwrap();
+    std::fs::create_dir(world.path().join("model")).unwrap();
+    std::fs::write(world.path().join("model/config.json"), "{").unwrap();
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["mine", "empty"], "3", "empty"),
+        (&["mine", "missing"], "3", "missing"),
+        (&["mine", "project", "--skills", "dance"], "2", "dance"),
+        (&["gate", "nowhere"], "3", "nowhere"),
+        (&["mine", "project", "--set", "python.interpreter=/nonexistent"], "4", "/nonexistent"),
+        (&["train", "--pack", "nowhere"], "3", "nowhere"),
+    ];
+    for (arguments, code, named) in cases {
+        let text = world.run(arguments);
+        assert!(text.starts_with(&format!("exit code {code}\n")), "{arguments:?}: {text}");
+        let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error:")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(named), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn a_damaged_pack_a_damaged_model_and_a_dead_server_are_named() {
+    let world = World::new();
+    package(&world);
+    let mined = world.run(&["mine", "project", "--records", "1", "--skills", "localize", "--out", "pack"]);
+    assert!(mined.starts_with("exit code 0"), "{mined}");
+    let server = ["--set", "policy.url=http://127.0.0.1:9/v1", "--set", "policy.model=none"];
+    let dead = world.run(&[&["eval", "pack", "--policy", "http", "-k", "1"][..], &server[..]].concat());
+    assert!(dead.starts_with("exit code 5") && dead.contains("127.0.0.1:9"), "{dead}");
+
+    std::fs::create_dir(world.path().join("model")).unwrap();
+    std::fs::write(world.path().join("model/config.json"), "{").unwrap();
+    let model = world.run(&["eval", "pack", "--model", "model"]);
+    assert!(model.starts_with("exit code 3") && model.contains("model/"), "{model}");
+
+    let tasks = world.path().join("pack/tasks.jsonl");
+    std::fs::write(&tasks, std::fs::read_to_string(&tasks).unwrap().replace("localize", "localise")).unwrap();
+    let pack = world.run(&["gate", "pack"]);
+    assert!(pack.starts_with("exit code 3") && pack.contains("tasks.jsonl"), "{pack}");
+}

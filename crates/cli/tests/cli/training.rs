@@ -1,0 +1,65 @@
+//! The main job on its smallest real input, killed and taken up again.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use basis_gym::store::{EpisodeFilter, Reader, list_runs};
+
+use crate::support::World;
+
+const TRAIN: &[&str] = &[
+    "train",
+    "--quiet",
+    "--set",
+    "train.iterations=2",
+    "--set",
+    "train.tasks_per_skill=1",
+    "--set",
+    "train.group_size=4",
+    "--set",
+    "train.pack_tasks=2",
+    "--set",
+    "train.probe_tasks=1",
+    "--set",
+    "eval.attempts=1",
+];
+
+/// Episodes of the only run, as phase, iteration, task and sample.
+fn episodes(world: &World) -> Vec<(String, u32, String, u32)> {
+    let runs = list_runs(&world.path().join(".basis/runs")).unwrap_or_default();
+    let Some(run) = runs.first() else { return Vec::new() };
+    let Ok(reader) = Reader::open(&run.dir) else { return Vec::new() };
+    let rows = reader.rows(&EpisodeFilter::default()).unwrap();
+    rows.into_iter().map(|row| (row.key.phase, row.key.iteration, row.key.task, row.key.sample)).collect()
+}
+
+#[test]
+fn training_that_is_killed_goes_on_and_counts_every_episode_once() {
+    let world = World::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
+        .args(TRAIN)
+        .current_dir(world.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let patience = Instant::now();
+    let in_training = || episodes(&world).iter().any(|(phase, ..)| phase == "train");
+    while !in_training() && child.try_wait().unwrap().is_none() && patience.elapsed() < Duration::from_secs(600) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before: BTreeSet<_> = episodes(&world).into_iter().collect();
+    assert!(!before.is_empty(), "nothing was recorded before the kill");
+
+    let text = world.run(TRAIN);
+    assert!(text.starts_with("exit code 0"), "{text}");
+    assert!(text.contains("average"), "{text}");
+    let after = episodes(&world);
+    let distinct: BTreeSet<_> = after.iter().cloned().collect();
+    assert_eq!(distinct.len(), after.len(), "an episode is there twice");
+    assert!(before.is_subset(&distinct), "an episode was lost");
+    assert_eq!(list_runs(&world.path().join(".basis/runs")).unwrap().len(), 1, "a second run was begun");
+}
