@@ -44,7 +44,7 @@ impl Cases {
     /// Chooses cases for a function that `program` holds; `None` if its inputs or its results are too few or too large.
     pub(super) fn choose(program: &Program, fragment: &Fragment, rng: &mut impl Rng) -> Option<Self> {
         let candidates = candidates(program, fragment, rng);
-        if candidates.len() < 14 || is_monotonous(&candidates) {
+        if candidates.len() < 12 || is_monotonous(&candidates) {
             return None;
         }
         let kills: Vec<Vec<bool>> = mutants(program, fragment)
@@ -90,10 +90,10 @@ fn candidates(program: &Program, fragment: &Fragment, rng: &mut impl Rng) -> Vec
     found
 }
 
-/// Whether more than three quarters of the results are the same.
+/// Whether more than four fifths of the results are the same.
 fn is_monotonous(candidates: &[Case]) -> bool {
     let alike = |case: &Case| candidates.iter().filter(|other| other.result.equals(&case.result)).count();
-    candidates.iter().map(alike).max().unwrap_or(0) * 4 > candidates.len() * 3
+    candidates.iter().map(alike).max().unwrap_or(0) * 5 > candidates.len() * 4
 }
 
 fn is_small(result: &Value) -> bool {

@@ -13,8 +13,12 @@ pub(super) enum Kind {
     Small,
     Positive,
     Big,
+    /// Mostly above the number before it.
+    Above,
     Bool,
     Text,
+    /// Often the same from both ends.
+    Mirror,
     Letter,
     Line,
     Dashed,
@@ -28,14 +32,16 @@ pub(super) enum Kind {
     Pairs,
 }
 
-const NAMES: [(&str, Kind); 18] = [
+const NAMES: [(&str, Kind); 20] = [
     ("int", Kind::Int),
     ("signed", Kind::Signed),
     ("small", Kind::Small),
     ("pos", Kind::Positive),
     ("big", Kind::Big),
+    ("above", Kind::Above),
     ("bool", Kind::Bool),
     ("text", Kind::Text),
+    ("mirror", Kind::Mirror),
     ("letter", Kind::Letter),
     ("line", Kind::Line),
     ("dashed", Kind::Dashed),
@@ -62,8 +68,8 @@ impl Kind {
     /// The kind that stands for all kinds of the same Python type.
     pub(super) fn python_type(self) -> Self {
         match self {
-            Self::Int | Self::Signed | Self::Small | Self::Positive | Self::Big => Self::Int,
-            Self::Text | Self::Letter | Self::Line | Self::Dashed | Self::Key => Self::Text,
+            Self::Int | Self::Signed | Self::Small | Self::Positive | Self::Big | Self::Above => Self::Int,
+            Self::Text | Self::Mirror | Self::Letter | Self::Line | Self::Dashed | Self::Key => Self::Text,
             Self::Ints | Self::SomeInts | Self::Ties | Self::SignedInts => Self::Ints,
             other => other,
         }
@@ -86,15 +92,21 @@ impl<'rng, R: Rng> Arguments<'rng, R> {
     /// The next argument.
     pub(super) fn next(&mut self, kind: Kind) -> Value {
         match kind {
-            Kind::Int => self.int(0, 20),
+            Kind::Int => self.int(0, 24),
             Kind::Signed => self.int(-9, 12),
             Kind::Small => self.int(0, 6),
             Kind::Positive => self.int(1, 7),
             Kind::Big => Value::Int(
                 *[7, 10, 30, 99, 304, 500, 999].choose(self.rng).expect("not empty") - self.rng.random_range(0..8),
             ),
+            Kind::Above => {
+                let above = self.numbers.last().copied().unwrap_or(0) + self.rng.random_range(-1..8);
+                self.numbers.push(above);
+                Value::Int(above)
+            }
             Kind::Bool => Value::Bool(self.rng.random()),
             Kind::Text => self.text(),
+            Kind::Mirror => self.mirror(),
             Kind::Letter => self.letter(),
             Kind::Line => self.line(),
             Kind::Dashed => self.dashed(),
@@ -140,7 +152,7 @@ impl<'rng, R: Rng> Arguments<'rng, R> {
         made
     }
 
-    /// Often the start of an earlier text, the same from both ends, or of a length that a constant names.
+    /// Often the start of an earlier text, or of a length that a constant names.
     fn text(&mut self) -> Value {
         let length = usize::try_from(self.number(0, 7)).unwrap_or(0);
         let mut text = self.letters(length);
@@ -150,12 +162,18 @@ impl<'rng, R: Rng> Arguments<'rng, R> {
                 text.truncate(2);
                 text.insert_str(0, &earlier[..shared]);
             }
-            _ if self.rng.random_bool(0.2) => text.extend(text.clone().chars().rev()),
             _ => {}
         }
         text.truncate(8);
         self.texts.push(text.clone());
         Value::text(&text)
+    }
+
+    fn mirror(&mut self) -> Value {
+        let length = self.rng.random_range(0..5);
+        let half = self.letters(length);
+        let skipped = self.rng.random_range(0..3);
+        Value::text(&half.chars().chain(half.chars().rev().skip(skipped)).collect::<String>())
     }
 
     fn letter(&mut self) -> Value {

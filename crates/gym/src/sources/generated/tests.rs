@@ -5,11 +5,19 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::cases::Cases;
+use super::evaluator::Program;
+use super::fragment::Fragment;
 use super::template::Template;
+use super::vocabulary::Names;
 use super::*;
 use crate::mutation;
 
-const PACKAGES: u64 = 200;
+/// Packages of each split; fewer where nothing is optimised.
+const PACKAGES: u64 = if cfg!(debug_assertions) { 60 } else { 200 };
 const SPLITS: [Split; 2] = [Split::Train, Split::HeldOut];
 
 /// The first packages of a split, made once for all tests.
@@ -39,6 +47,25 @@ fn there_are_enough_templates_and_the_splits_share_none() {
     let (train, held_out) = (bodies(Split::Train), bodies(Split::HeldOut));
     assert!(train.len() >= 36 && held_out.len() >= 18, "{} and {}", train.len(), held_out.len());
     assert!(train.is_disjoint(&held_out));
+}
+
+#[test]
+fn leaves_nearly_always_find_cases() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for split in SPLITS {
+        for template in Template::all(split).iter().filter(|template| template.is_leaf()) {
+            let mut found = 0;
+            for _ in 0..5 {
+                let mut names = Names::new(split);
+                let fragment = Fragment::fill(template, &[], None, split, &mut names, &mut rng);
+                let mut program = Program::default();
+                program.load(fragment.constant.as_deref().unwrap_or_default()).unwrap();
+                program.load(&fragment.text).unwrap();
+                found += usize::from(Cases::choose(&program, &fragment, &mut rng).is_some());
+            }
+            assert!(found >= 4, "{split:?} {}: {found} of 5", template.name);
+        }
+    }
 }
 
 #[test]

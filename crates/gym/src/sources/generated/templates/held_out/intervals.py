@@ -1,4 +1,4 @@
-#: f_(int, int, int) -> int; k_ = 2..3
+#: f_(int, above, int) -> int; k_ = 2..3
 def f_(start_, end_, point_):
     """Return how far point_ is outside the range start_ to end_.
     Inside or at its ends, return -k_."""

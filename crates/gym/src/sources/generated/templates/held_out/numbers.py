@@ -39,7 +39,7 @@ def f_(first_, second_, third_):
     return 0 if count_ == 3 else count_ * k_
 
 
-#: f_(int, int) -> bool; k_ = 2..4
+#: f_(int, small) -> bool; k_ = 2..4
 def f_(left_, right_):
     """Tell whether left_ is at least k_ times right_.
     If right_ is 0, tell whether left_ is odd."""

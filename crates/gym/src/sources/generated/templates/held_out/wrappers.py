@@ -7,7 +7,8 @@ def f_(args_, floor_):
 
 #: f_(...) -> int; g_(...) -> int; h_(...) -> int; k_ = 2..3
 def f_(args_):
-    """Return the larger one of g_(args_) and k_ times h_(args_)."""
+    """Return g_(args_) or k_ times h_(args_).
+    Take the larger one of the two."""
     left_ = g_(args_)
     right_ = h_(args_) * k_
     return left_ if left_ > right_ else right_

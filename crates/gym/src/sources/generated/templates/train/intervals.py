@@ -1,4 +1,4 @@
-#: f_(int, int, int, int) -> int; k_ = 1..2
+#: f_(int, above, int, above) -> int; k_ = 1..2
 def f_(start_, end_, other_, last_):
     """Return how far the range start_ to end_ overlaps other_ to last_.
     Without an overlap, return -k_."""

@@ -63,7 +63,7 @@ def f_(value_, size_):
     return value_ - rest_
 
 
-#: f_(int, int, int) -> bool; k_ = 1..3
+#: f_(int, int, above) -> bool; k_ = 1..3
 def f_(value_, low_, high_):
     """Tell whether value_ is at least low_ and below high_.
     It is also true if value_ equals high_ plus k_."""

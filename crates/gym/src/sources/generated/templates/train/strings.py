@@ -18,7 +18,7 @@ def f_(text_, letter_):
     return count_
 
 
-#: f_(text) -> bool; k_ = 2..5
+#: f_(mirror) -> bool; k_ = 2..5
 def f_(text_):
     """Tell whether text_ reads the same from both ends.
     It must have at least k_ letters."""
