@@ -107,7 +107,7 @@ pub struct SampleRequest {
     pub session: u64,
     /// Set when the session ends after this request, so that its cache can go.
     pub last: bool,
-    /// Ids to sample at most.
+    /// Ids to sample at most; sampling ends earlier at the end of the context, at once if the prompt fills it.
     pub max_tokens: usize,
     /// Softmax temperature; 0 takes the most likely id.
     pub temperature: f32,

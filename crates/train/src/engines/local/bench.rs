@@ -3,7 +3,7 @@
 //! On a machine with other work, tokens per second of CPU time say more than tokens per second.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::super::{AdamW, Datum, Engine, EngineError, Loss, Next, SampleQueue, SampleRequest, Sampled};
@@ -70,15 +70,14 @@ pub fn decoding(
     tokens: usize,
 ) -> Result<Rate, EngineError> {
     let mut engine = Local::create(config.clone(), 0, threads)?;
-    let requests = |tokens| (0..sessions).map(|id| request(config, id, prompt, tokens)).collect();
-    let mut time = |tokens| {
-        let start = Clock::start();
-        engine.sample(&Given(Mutex::new(requests(tokens))))?;
-        Ok(start.elapsed())
-    };
-    time(1)?;
-    let (reading, all) = (time(1)?, time(tokens + 1)?);
-    Ok(rate(sessions * tokens, [all[0] - reading[0], all[1] - reading[1]]))
+    let queue = Turns { second: tokens, state: Mutex::new(TurnsState::default()), changed: Condvar::new() };
+    for id in 0..sessions {
+        queue.lock().waiting.push_back(SampleRequest { last: false, ..request(config, id, prompt, 1) });
+    }
+    queue.lock().reading = sessions;
+    engine.sample(&queue)?;
+    let clock = queue.lock().clock.take().expect("all prompts were read");
+    Ok(rate(sessions * tokens, clock.elapsed()))
 }
 
 /// Reading `sessions` different prompts of `length` tokens.
@@ -158,6 +157,7 @@ fn ids(config: &Config, seed: usize, length: usize) -> Vec<u32> {
     (0..length).map(|at| ((at * 7919 + seed * 104_729 + at * at * 31) % config.vocab_size) as u32).collect()
 }
 
+/// Requests that are all there from the beginning.
 struct Given(Mutex<VecDeque<SampleRequest>>);
 
 impl SampleQueue for Given {
@@ -166,4 +166,61 @@ impl SampleQueue for Given {
     }
 
     fn finish(&self, _: u64, _: Sampled) {}
+}
+
+/// Sessions of two requests: one that reads the prompt, and, when all prompts are read, one that is measured.
+struct Turns {
+    /// Ids to sample in the second.
+    second: usize,
+    state: Mutex<TurnsState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct TurnsState {
+    waiting: VecDeque<SampleRequest>,
+    served: Vec<SampleRequest>,
+    /// Prompts that are still to be read.
+    reading: usize,
+    /// Started when all prompts were read.
+    clock: Option<Clock>,
+}
+
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, TurnsState> {
+        self.state.lock().expect("nothing panics while it holds the queue")
+    }
+}
+
+impl SampleQueue for Turns {
+    fn next(&self, wait: bool) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(request) = state.waiting.pop_front() {
+                state.served.push(request.clone());
+                return Next::Request(request);
+            }
+            match (state.reading, wait) {
+                (0, _) => return Next::Closed,
+                (_, false) => return Next::Empty,
+                (_, true) => state = self.changed.wait(state).expect("nothing panics while it holds the queue"),
+            }
+        }
+    }
+
+    fn finish(&self, id: u64, sampled: Sampled) {
+        let mut state = self.lock();
+        if state.clock.is_some() {
+            return;
+        }
+        let first = state.served.iter_mut().find(|request| request.id == id).expect("only what was served finishes");
+        first.prompt.extend(sampled.tokens);
+        (first.last, first.max_tokens) = (true, self.second);
+        state.reading -= 1;
+        if state.reading == 0 {
+            state.waiting = std::mem::take(&mut state.served).into();
+            state.clock = Some(Clock::start());
+            self.changed.notify_all();
+        }
+    }
 }

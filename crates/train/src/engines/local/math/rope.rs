@@ -42,6 +42,7 @@ vectorize! {
     /// Writes the normed and rotated heads of `rows` to `out`, densely; `scales` gets `1 / rms` of each head.
     #[expect(clippy::too_many_arguments, reason = "a kernel takes slices")]
     pub(crate) fn forward(
+        simd,
         rows: &[f32],
         heads: Heads,
         positions: &[u32],
@@ -58,14 +59,11 @@ vectorize! {
             let (cos, sin) = angles.table[position as usize * width..][..width].split_at(half);
             let row = row[heads.begin..][..heads.count * width].chunks_exact(width);
             for ((x, out), scale) in row.zip(out.chunks_exact_mut(width)).zip(scales) {
-                *scale = inverse_rms(x, epsilon);
-                let (out_first, out_second) = out.split_at_mut(half);
-                for i in 0..half {
-                    let first = weight[i] * (x[i] * *scale);
-                    let second = weight[i + half] * (x[i + half] * *scale);
-                    out_first[i] = first * cos[i] - second * sin[i];
-                    out_second[i] = second * cos[i] + first * sin[i];
+                *scale = inverse_rms(simd, x, epsilon);
+                for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                    *out = weight * (x * *scale);
                 }
+                rotate(out, cos, sin, 1.0);
             }
         }
     }
@@ -73,6 +71,7 @@ vectorize! {
     /// Writes the gradient of the heads of `rows` to `grad_rows` (where `rows` has them) and adds that of the weight. Uses up `grad_out`.
     #[expect(clippy::too_many_arguments, reason = "a kernel takes slices")]
     pub(crate) fn backward(
+        simd,
         grad_out: &mut [f32],
         rows: &[f32],
         heads: Heads,
@@ -91,12 +90,12 @@ vectorize! {
             let row = row[heads.begin..][..heads.count * width].chunks_exact(width);
             let grad_row = grad_row[heads.begin..][..heads.count * width].chunks_exact_mut(width);
             for (((x, grad_x), grad), &scale) in row.zip(grad_row).zip(grad_out.chunks_exact_mut(width)).zip(scales) {
-                unrotate(grad, cos, sin);
+                rotate(grad, cos, sin, -1.0);
                 for i in 0..width {
                     grad_weight[i] += grad[i] * x[i] * scale;
                     grad[i] *= weight[i];
                 }
-                let along = dot(grad, x) * scale * scale / width as f32;
+                let along = dot(simd, grad, x) * scale * scale / width as f32;
                 for i in 0..width {
                     grad_x[i] = scale * (grad[i] - x[i] * along);
                 }
@@ -105,12 +104,23 @@ vectorize! {
     }
 }
 
+/// Turns a head by its angles; `direction` is 1 or -1.
 #[inline(always)]
-fn unrotate(grad: &mut [f32], cos: &[f32], sin: &[f32]) {
-    let (first, second) = grad.split_at_mut(cos.len());
-    for i in 0..cos.len() {
+fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], direction: f32) {
+    const PIECE: usize = 8;
+    let (first, second) = head.split_at_mut(cos.len());
+    let whole = cos.len() / PIECE * PIECE;
+    let pieces = first.as_chunks_mut::<PIECE>().0.iter_mut().zip(second.as_chunks_mut::<PIECE>().0);
+    for ((first, second), (cos, sin)) in pieces.zip(cos.as_chunks::<PIECE>().0.iter().zip(sin.as_chunks::<PIECE>().0)) {
+        let (a, b) = (*first, *second);
+        for i in 0..PIECE {
+            first[i] = a[i] * cos[i] - direction * b[i] * sin[i];
+            second[i] = b[i] * cos[i] + direction * a[i] * sin[i];
+        }
+    }
+    for i in whole..cos.len() {
         let (a, b) = (first[i], second[i]);
-        first[i] = a * cos[i] + b * sin[i];
-        second[i] = b * cos[i] - a * sin[i];
+        first[i] = a * cos[i] - direction * b * sin[i];
+        second[i] = b * cos[i] + direction * a * sin[i];
     }
 }

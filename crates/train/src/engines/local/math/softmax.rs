@@ -24,7 +24,7 @@ impl Softmax {
 
 vectorize! {
     /// Replaces logits by `exp(logit - largest)`; gives the largest, the sum, and the sum weighted with `logit - largest`.
-    fn soften(logits: &mut [f32], out: &mut [f32; 3]) {
+    fn soften(_simd, logits: &mut [f32], out: &mut [f32; 3]) {
         let largest = max(logits);
         let (chunks, rest) = logits.as_chunks_mut::<LANES>();
         let (mut sums, mut weighted) = ([0.0; LANES], [0.0; LANES]);

@@ -1,6 +1,8 @@
 //! Inlined building blocks of vectorised loops: exponential, sums, dot products.
 //!
-//! Sums run in [`LANES`] partial sums in a fixed order, so that a result depends on the values alone, not on the instruction set's width.
+//! Sums run in a fixed order that depends on the instruction set alone.
+
+use pulp::Simd;
 
 use super::vectorize::vectorize;
 
@@ -44,33 +46,32 @@ pub(crate) fn max(values: &[f32]) -> f32 {
 
 /// The sum of products.
 #[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES {
-            sums[lane] = a[lane].mul_add(b[lane], sums[lane]);
-        }
+pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+    let mut sum = simd.splat_f32s(0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        sum = simd.mul_add_f32s(a, b, sum);
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    total(&sums) + rest
+    let mut sum = simd.reduce_sum_f32s(sum);
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        sum += a * b;
+    }
+    sum
 }
 
 /// The sum of products of three.
 #[inline(always)]
-pub(crate) fn dot3(a: &[f32], b: &[f32], c: &[f32]) -> f32 {
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    let (c_chunks, c_rest) = c.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for ((a, b), c) in a_chunks.iter().zip(b_chunks).zip(c_chunks) {
-        for lane in 0..LANES {
-            sums[lane] = (a[lane] * b[lane]).mul_add(c[lane], sums[lane]);
-        }
+pub(crate) fn dot3<S: Simd>(simd: S, a: &[f32], b: &[f32], c: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest), (c, c_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b), S::as_simd_f32s(c));
+    let mut sum = simd.splat_f32s(0.0);
+    for ((&a, &b), &c) in a.iter().zip(b).zip(c) {
+        sum = simd.mul_add_f32s(simd.mul_f32s(a, b), c, sum);
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).zip(c_rest).map(|((a, b), c)| a * b * c).sum();
-    total(&sums) + rest
+    let mut sum = simd.reduce_sum_f32s(sum);
+    for ((a, b), c) in a_rest.iter().zip(b_rest).zip(c_rest) {
+        sum += a * b * c;
+    }
+    sum
 }
 
 /// Adds up partial sums, in pairs.
@@ -105,7 +106,7 @@ pub(crate) fn exp_sum(scores: &mut [f32], scale: f32, shift: f32) -> f32 {
 
 vectorize! {
     /// `a += b`.
-    pub(crate) fn add(a: &mut [f32], b: &[f32]) {
+    pub(crate) fn add(_simd, a: &mut [f32], b: &[f32]) {
         for (a, b) in a.iter_mut().zip(b) {
             *a += b;
         }
@@ -125,14 +126,18 @@ mod tests {
         }
     }
 
+    vectorize! {
+        fn sums(simd, a: &[f32], ones: &[f32]) -> [f32; 3] {
+            [dot(simd, a, a), dot3(simd, a, a, ones), max(a)]
+        }
+    }
+
     #[test]
-    fn reductions_agree_with_plain_sums_at_all_lengths() {
+    fn reductions_agree_with_plain_ones_at_all_lengths() {
         for length in 0..70 {
             let a: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let plain: f32 = a.iter().map(|a| a * a).sum();
-            assert_eq!(dot(&a, &a), plain);
-            assert_eq!(dot3(&a, &a, &vec![1.0; length]), plain);
-            assert_eq!(max(&a), a.last().copied().unwrap_or(f32::NEG_INFINITY));
+            assert_eq!(sums(&a, &vec![1.0; length]), [plain, plain, a.last().copied().unwrap_or(f32::NEG_INFINITY)]);
         }
     }
 }

@@ -101,7 +101,8 @@ impl Decoder<'_> {
         }
         done.sort_unstable();
         for index in done.into_iter().rev() {
-            let sequence = self.sequences.swap_remove(index);
+            // In order: sequences that came together often share blocks, which then are in the processor's caches.
+            let sequence = self.sequences.remove(index);
             let request = sequence.request.clone();
             let (sampled, cache) = sequence.finish();
             self.leave(&request, sampled, cache);

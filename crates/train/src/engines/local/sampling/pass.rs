@@ -2,7 +2,7 @@
 
 use super::super::math::{feed_forward, norm, rope};
 use super::super::model::weights::{Matrices, Model};
-use super::attention::{Query, attend};
+use super::attention::{Scratch, Task, attend};
 use super::cache::Shape;
 use super::sequence::Sequence;
 
@@ -32,7 +32,7 @@ pub(crate) struct Pass<'a> {
     context: Vec<f32>,
     gate_up: Vec<f32>,
     gated: Vec<f32>,
-    scores: Vec<f32>,
+    attention: Scratch,
     /// Logits of the rows that want them, in their order.
     pub(crate) logits: Vec<f32>,
 }
@@ -54,7 +54,7 @@ impl<'a> Pass<'a> {
             context: empty(),
             gate_up: empty(),
             gated: empty(),
-            scores: empty(),
+            attention: Scratch::default(),
             logits: empty(),
         }
     }
@@ -100,11 +100,13 @@ impl<'a> Pass<'a> {
         }
         self.context.resize(self.queries.len(), 0.0);
         let query_width = config.query_width();
-        let contexts = self.context.chunks_exact_mut(query_width);
-        for ((row, queries), context) in rows.iter().zip(self.queries.chunks_exact(query_width)).zip(contexts) {
-            let blocks = &sequences[row.sequence].cache.blocks;
-            let query = Query { shape: self.shape, layer, length: row.position + 1, group: config.group() };
-            attend(query, queries, blocks, &mut self.scores, context);
+        let (mut queries, mut contexts) = (&self.queries[..], &mut self.context[..]);
+        for rows in rows.chunk_by(|a, b| a.sequence == b.sequence) {
+            let blocks = &sequences[rows[0].sequence].cache.blocks;
+            let task = Task { shape: self.shape, layer, group: config.group(), position: rows[0].position };
+            let query = queries.split_off(..rows.len() * query_width).expect("every row has queries");
+            let context = contexts.split_off_mut(..rows.len() * query_width).expect("every row has a context");
+            attend(task, query, blocks, &mut self.attention, context);
         }
         self.matrices.layers[layer].output.add(&self.context, &mut self.residual);
     }

@@ -85,11 +85,11 @@ impl Numbers {
 }
 
 vectorize! {
-    fn sum_of_squares(values: &[f32]) -> f32 {
-        dot(values, values)
+    fn sum_of_squares(simd, values: &[f32]) -> f32 {
+        dot(simd, values, values)
     }
 
-    fn apply(values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], numbers: Numbers) {
+    fn apply(_simd, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], numbers: Numbers) {
         let Numbers { factor, beta1, beta2, kept, rate, unbias, epsilon } = numbers;
         for (((value, gradient), first), second) in values.iter_mut().zip(gradient).zip(first).zip(second) {
             let gradient = gradient * factor;

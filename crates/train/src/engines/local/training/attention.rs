@@ -151,6 +151,7 @@ impl Inputs<'_> {
 vectorize! {
     /// Replaces scores by `exp(score - largest)`, zero beyond the query's own position; gives the sums and the logarithms of the true sums.
     fn soften(
+        _simd,
         scores: &mut [f32],
         keys: usize,
         before: usize,
@@ -171,6 +172,7 @@ vectorize! {
     /// Replaces scores by the weights, and the gradients of weights by those of scores.
     #[expect(clippy::too_many_arguments, reason = "a kernel takes slices")]
     fn soften_backward(
+        _simd,
         scores: &mut [f32],
         grads: &mut [f32],
         keys: usize,
@@ -195,9 +197,9 @@ vectorize! {
     }
 
     /// Products of the rows of two matrices.
-    fn products(a: &[f32], b: &[f32], width: usize, stride: usize, out: &mut [f32]) {
+    fn products(simd, a: &[f32], b: &[f32], width: usize, stride: usize, out: &mut [f32]) {
         for ((a, b), out) in a.chunks(stride).zip(b.chunks(stride)).zip(out) {
-            *out = dot(&a[..width], &b[..width]);
+            *out = dot(simd, &a[..width], &b[..width]);
         }
     }
 }

@@ -113,7 +113,7 @@ fn term(target: &Target, logprob: f32, loss: Loss, seen: &mut ForwardBackward) -
 }
 
 vectorize! {
-    fn scale(values: &mut [f32], factor: f32) {
+    fn scale(_simd, values: &mut [f32], factor: f32) {
         for value in values {
             *value *= factor;
         }
