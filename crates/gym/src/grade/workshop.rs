@@ -13,7 +13,7 @@ use crate::project::{RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
 
 /// Wall time of one run of a pytest suite at least.
-const PYTEST_WALL: Duration = Duration::from_secs(180);
+const PYTEST_WALL: Duration = Duration::from_secs(60);
 
 /// Everything that building, acting and grading need to run code.
 pub struct Workshop {
