@@ -2,8 +2,6 @@
 //!
 //! This crate is the only one that prints, reads the environment and exits.
 
-#![allow(dead_code, reason = "commands that use all of the frame are being added")]
-
 mod commands;
 mod context;
 mod exit;
