@@ -24,6 +24,12 @@ pub enum SandboxError {
     /// The sandbox died or stopped answering.
     #[error("sandbox lost: {0}")]
     Lost(String),
+    /// The backend has no such operation.
+    #[error("this sandbox cannot {operation}; the backend `namespace` can")]
+    Unsupported {
+        /// What was asked for, to follow `cannot`.
+        operation: &'static str,
+    },
     /// No such file below the working directory.
     #[error("no file `{0}` in the sandbox")]
     NotFound(String),
@@ -51,6 +57,11 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
+    /// An operation that a backend lacks, in words that follow `cannot`.
+    pub fn unsupported(operation: &'static str) -> Self {
+        Self::Unsupported { operation }
+    }
+
     /// Wraps a system error with what was being done.
     pub fn system(what: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
         Self::System { what: what.into(), source: source.into() }

@@ -3,16 +3,30 @@
 //! A [`Backend`] makes [`Sandbox`]es from a [`SandboxSpec`]: read-only layers with a copy-on-write view on top, read-only
 //! mounts for the toolchain, no network, and [`Limits`]. Everything here blocks; callers bring their own threads.
 //! This crate knows nothing of tasks, tests or models, and what a command prints is never interpreted.
+//!
+//! | cause | where it is said |
+//! | --- | --- |
+//! | exited, signalled, timed out, out of memory, interrupted, too much output | [`Outcome`] |
+//! | out of disk, too many processes | [`Output::refused`]: the command was told so and went on |
+//! | output cut | [`Captured::truncated`] |
+//! | sandbox lost | [`SandboxError::Lost`] |
+//! | the backend has no such operation | [`SandboxError::Unsupported`] |
 
 pub mod backends;
 pub mod bench;
+mod enforcement;
 mod error;
+mod interrupt;
 mod output;
 mod spec;
 
+pub use enforcement::{Enforcement, Strength};
 pub use error::SandboxError;
-pub use output::{Captured, Change, ChangeKind, Outcome, Output};
-pub use spec::{Command, Limits, Mount, SandboxSpec};
+pub use interrupt::Interrupter;
+pub use output::{Captured, Change, ChangeKind, FileEdit, Outcome, Output, Refused, ShellOutput};
+pub use spec::{Command, Limits, Mount, SandboxSpec, ShellLine};
+
+use std::path::Path;
 
 /// Makes sandboxes of one technology.
 pub trait Backend: Send + Sync {
@@ -29,7 +43,21 @@ pub trait Backend: Send + Sync {
     fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
 }
 
+/// One of the two streams that a command writes for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Gets what a command writes, as it is written: all of it, also what is too long to be kept.
+pub type Sink<'a> = &'a mut dyn FnMut(Stream, &[u8]);
+
 /// One sandbox. Dropping it destroys it.
+///
+/// Operations with a body here are those that a backend may lack; it then says [`SandboxError::Unsupported`].
 pub trait Sandbox: Send {
     /// Runs one command to its end and kills what it leaves behind in the foreground session.
     ///
@@ -38,6 +66,36 @@ pub trait Sandbox: Send {
     /// # Errors
     /// [`SandboxError`] when the sandbox itself was lost or could not start the command for reasons of its own.
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError>;
+
+    /// Like [`Sandbox::exec`], and hands `sink` each piece of output when it arrives.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::exec`].
+    fn exec_streaming(&mut self, command: &Command, sink: Sink<'_>) -> Result<Output, SandboxError> {
+        let _ = (command, sink);
+        Err(SandboxError::unsupported("stream the output of a command"))
+    }
+
+    /// Runs one line in a shell (bash) that stays alive from line to line, with its directory, variables, functions and
+    /// background jobs. The first line starts it in the working directory with the environment of the specification.
+    ///
+    /// What background jobs write between two lines is thrown away. When the shell ends, by itself or because a line ran out
+    /// of time, its jobs end too, and the next line starts in a new shell.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::exec`].
+    fn shell(&mut self, line: &ShellLine, sink: Sink<'_>) -> Result<ShellOutput, SandboxError> {
+        let _ = (line, sink);
+        Err(SandboxError::unsupported("keep a shell alive between commands"))
+    }
+
+    /// A handle with which another thread can end the command that runs here.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the handle cannot be made.
+    fn interrupter(&self) -> Result<Interrupter, SandboxError> {
+        Err(SandboxError::unsupported("interrupt a command"))
+    }
 
     /// Reads a regular file below the working directory from the host side, following no links.
     ///
@@ -51,7 +109,7 @@ pub trait Sandbox: Send {
     /// [`SandboxError`] when the path leaves the working directory, crosses a link, or the disk limit is reached.
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError>;
 
-    /// Kills every process; afterwards only `read`, `changes` and `destroy` work.
+    /// Kills every process; afterwards only `read`, `changes`, `fork`, `snapshot` and `destroy` work.
     ///
     /// # Errors
     /// [`SandboxError`] when the processes could not be confirmed dead.
@@ -59,36 +117,35 @@ pub trait Sandbox: Send {
 
     /// Lists what differs from the layers, as seen from the host in the upper layer, sorted by path.
     ///
+    /// Whatever a command did to names, modes and kinds of files, this lists it; it is no reason to fail.
+    ///
     /// # Errors
     /// [`SandboxError`] when the upper layer cannot be read.
     fn changes(&mut self) -> Result<Vec<Change>, SandboxError>;
+
+    /// A second live sandbox that goes on from the files of this one: working directory, `/tmp` and `/dev/shm`. Processes
+    /// and shells are not taken along. This one may be live or frozen and stays as it is; while its files are copied its
+    /// processes stand still.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the second one cannot be created.
+    fn fork(&mut self) -> Result<Box<dyn Sandbox>, SandboxError> {
+        Err(SandboxError::unsupported("fork a sandbox"))
+    }
+
+    /// Makes the directory `layer`, which must not exist, with the changes of the working directory in the form of a
+    /// layer: put after the layers of this sandbox in a [`SandboxSpec`], it shows what this sandbox shows now.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the directory exists or cannot be written; it is then removed again.
+    fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
+        let _ = layer;
+        Err(SandboxError::unsupported("make a layer of a sandbox"))
+    }
 
     /// Kills every process and gives all resources back. Idempotent.
     ///
     /// # Errors
     /// [`SandboxError`] when something may have stayed behind.
     fn destroy(&mut self) -> Result<(), SandboxError>;
-}
-
-/// How one limit is kept.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Enforcement {
-    /// The limit: `wall`, `memory`, `processes`, `output`, `disk`, `network`.
-    pub limit: &'static str,
-    /// Whether the kernel keeps it exactly, something watches it, or nothing does.
-    pub strength: Strength,
-    /// The mechanism, in words.
-    pub how: String,
-}
-
-/// How strongly a limit is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strength {
-    /// By the kernel or by the harness, exactly.
-    Enforced,
-    /// Per process or by sampling; a short excess is possible.
-    Watched,
-    /// Not at all on this machine.
-    Absent,
 }

@@ -13,8 +13,30 @@ pub struct Output {
     pub stderr: Captured,
     /// What was written to file descriptor 3; empty unless [`crate::Command::report`] was set.
     pub report: Captured,
+    /// What the sandbox was refused for want of room while the command ran.
+    pub refused: Refused,
     /// Wall time from start to end.
     pub duration: Duration,
+}
+
+/// Limits that show as an error inside rather than as the end of a command.
+///
+/// Where the kernel does not count refusals, they are seen by sampling, and a short one may be missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Refused {
+    /// There was no room for bytes or for another file.
+    pub disk: bool,
+    /// Another process or thread was one too many.
+    pub processes: bool,
+}
+
+/// The result of one line in a shell that stays alive.
+#[derive(Debug, Clone)]
+pub struct ShellOutput {
+    /// What came out of the line; its outcome is the status of the last command, or of the shell if that ended.
+    pub output: Output,
+    /// Whether the line ran in a new shell, which knows nothing of earlier lines.
+    pub fresh: bool,
 }
 
 /// How a command ended.
@@ -29,6 +51,10 @@ pub enum Outcome {
     TimedOut,
     /// Killed because the sandbox reached its memory limit.
     OutOfMemory,
+    /// Ended through an [`crate::Interrupter`].
+    Interrupted,
+    /// Killed because it wrote many times more than is kept.
+    TooMuchOutput,
 }
 
 impl Outcome {
@@ -69,19 +95,40 @@ pub struct Change {
 }
 
 /// What happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// A regular file is new or has other bytes or another mode.
+    /// A regular file is new, or has other bytes or another mode.
     File {
+        /// What about it is new.
+        edit: FileEdit,
         /// Length in bytes.
         size: u64,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A directory of the layers has another mode. New directories show in what is in them.
+    Directory {
         /// Permission bits.
         mode: u32,
     },
     /// The file or the whole directory is gone.
     Deleted,
     /// A symbolic link is new or changed. Its target is never followed.
-    Link,
-    /// Something that is neither file, directory nor link: device, fifo, socket.
+    Link {
+        /// Where it points; bytes that are not UTF-8 are replaced.
+        target: String,
+    },
+    /// Something that cannot be handed in: device, fifo, socket, a name that is not UTF-8, or too deep a directory.
     Special,
+}
+
+/// What about a regular file is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileEdit {
+    /// There was no regular file here.
+    Added,
+    /// Its bytes, and perhaps its mode.
+    Content,
+    /// Its mode alone.
+    Mode,
 }

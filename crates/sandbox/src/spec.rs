@@ -41,6 +41,10 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Bytes that the sandbox may write to its file systems.
     pub disk_bytes: u64,
+    /// Files, directories and links that the sandbox may make.
+    pub files: u64,
+    /// Processor time per second of wall time, in thousandths of one processor. `None` for what the machine has.
+    pub millicpus: Option<u64>,
 }
 
 impl Default for Limits {
@@ -51,6 +55,8 @@ impl Default for Limits {
             processes: 64,
             output_bytes: 1 << 20,
             disk_bytes: 64 << 20,
+            files: 16 << 10,
+            millicpus: None,
         }
     }
 }
@@ -80,5 +86,21 @@ impl Command {
         S: Into<String>,
     {
         Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+}
+
+/// One input for a shell that stays alive.
+#[derive(Debug, Clone, Default)]
+pub struct ShellLine {
+    /// One or more lines of bash.
+    pub text: String,
+    /// Wall time; the limit of the sandbox when `None`, never more than it.
+    pub wall: Option<Duration>,
+}
+
+impl ShellLine {
+    /// A line with the wall time of the sandbox.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), wall: None }
     }
 }

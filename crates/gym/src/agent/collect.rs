@@ -21,7 +21,8 @@ pub(super) fn changed_files(sandbox: &mut dyn Sandbox, limits: &AgentLimits) -> 
     let mut ignored = Vec::new();
     let mut bytes_left = limits.submission_bytes;
     for change in sandbox.changes()? {
-        if is_cache(&change.path) {
+        // Trees have no modes of directories.
+        if is_cache(&change.path) || matches!(change.kind, ChangeKind::Directory { .. }) {
             continue;
         }
         let outcome = match files.len() < limits.files {
@@ -43,8 +44,8 @@ pub(super) fn changed_files(sandbox: &mut dyn Sandbox, limits: &AgentLimits) -> 
 fn read(sandbox: &mut dyn Sandbox, change: &Change, max: u64) -> Result<Result<Option<String>, String>, SandboxError> {
     Ok(match change.kind {
         ChangeKind::Deleted => Ok(None),
-        ChangeKind::Link => Err("a symbolic link".to_owned()),
-        ChangeKind::Special => Err("not a regular file".to_owned()),
+        ChangeKind::Link { .. } => Err("a symbolic link".to_owned()),
+        ChangeKind::Special | ChangeKind::Directory { .. } => Err("not a regular file".to_owned()),
         ChangeKind::File { size, .. } if size > max => Err(format!("{size} bytes, more than the {max} allowed")),
         ChangeKind::File { .. } => match sandbox.read(&change.path, max) {
             Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| "not UTF-8 text".to_owned()),

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use basis_sandbox::{Backend, ChangeKind, Sandbox};
+use basis_sandbox::{Backend, ChangeKind, FileEdit, Sandbox};
 
 use crate::fixture::{layer, put, spec, text};
 
@@ -23,9 +23,12 @@ fn changes(backend: &dyn Backend, files: &[(&str, &str)], script: &str) -> Vec<S
 fn list(sandbox: &mut dyn Sandbox) -> Vec<String> {
     let changes = sandbox.changes().expect("listed");
     let describe = |kind: &ChangeKind| match kind {
-        ChangeKind::File { size, mode } => format!("file {size} {mode:o}"),
+        ChangeKind::File { edit: FileEdit::Added, size, mode } => format!("added {size} {mode:o}"),
+        ChangeKind::File { edit: FileEdit::Content, size, mode } => format!("changed {size} {mode:o}"),
+        ChangeKind::File { edit: FileEdit::Mode, size, mode } => format!("mode {size} {mode:o}"),
+        ChangeKind::Directory { mode } => format!("directory {mode:o}"),
         ChangeKind::Deleted => "deleted".into(),
-        ChangeKind::Link => "link".into(),
+        ChangeKind::Link { target } => format!("link to {target}"),
         ChangeKind::Special => "special".into(),
     };
     changes.iter().map(|change| format!("{}: {}", change.path, describe(&change.kind))).collect()
@@ -39,19 +42,29 @@ pub(crate) fn nothing_changed_is_no_change(backend: &dyn Backend) {
 }
 
 pub(crate) fn each_kind_of_change_is_listed(backend: &dyn Backend) {
-    let files = [("changed", "1"), ("mode", "2"), ("gone", "3"), ("dir/x", ""), ("dir/sub/y", ""), ("moved/z", "4")];
+    let files = [
+        ("changed", "1"),
+        ("mode", "2"),
+        ("gone", "3"),
+        ("dir/x", ""),
+        ("dir/sub/y", ""),
+        ("moved/z", "4"),
+        ("open/x", ""),
+    ];
     let script = "echo new > changed; chmod 755 mode; rm gone; rm -r dir; mv moved there; mkdir -p n/ew; echo > n/ew/file; \
-                  ln -s /etc/passwd link; mkfifo fifo; rm fifo; mkfifo pipe";
+                  ln -s /etc/passwd link; mkfifo fifo; rm fifo; mkfifo pipe; chmod 777 open; ln -s here relink; ln -sf there relink";
     let expected = [
-        "changed: file 4 644",
+        "changed: changed 4 644",
         "dir: deleted",
         "gone: deleted",
-        "link: link",
-        "mode: file 1 755",
+        "link: link to /etc/passwd",
+        "mode: mode 1 755",
         "moved: deleted",
-        "n/ew/file: file 1 644",
+        "n/ew/file: added 1 644",
+        "open: directory 777",
         "pipe: special",
-        "there/z: file 1 644",
+        "relink: link to there",
+        "there/z: added 1 644",
     ];
     assert_eq!(changes(backend, &files, script), expected);
 }
@@ -59,7 +72,7 @@ pub(crate) fn each_kind_of_change_is_listed(backend: &dyn Backend) {
 pub(crate) fn a_directory_made_anew_shows_what_is_gone(backend: &dyn Backend) {
     let files = [("d/same", "1"), ("d/gone", "2"), ("d/sub/deep", "3"), ("d/sub/kept", "4"), ("d/other/x", "5")];
     let script = "rm -r d; mkdir -p d/sub; printf 1 > d/same; printf 4 > d/sub/kept; printf 6 > d/new";
-    let expected = ["d/gone: deleted", "d/new: file 1 644", "d/other: deleted", "d/sub/deep: deleted"];
+    let expected = ["d/gone: deleted", "d/new: added 1 644", "d/other: deleted", "d/sub/deep: deleted"];
     assert_eq!(changes(backend, &files, script), expected);
 }
 
@@ -67,8 +80,14 @@ pub(crate) fn a_file_and_a_directory_can_take_each_others_place(backend: &dyn Ba
     let files = [("dir/x", "1"), ("file", "2"), ("other/y", "3")];
     let script =
         "rm -r dir; printf now > dir; rm file; mkdir file; printf in > file/side; rm -r other; ln -s dir other";
-    let expected =
-        ["dir: deleted", "dir: file 3 644", "file: deleted", "file/side: file 2 644", "other: deleted", "other: link"];
+    let expected = [
+        "dir: deleted",
+        "dir: added 3 644",
+        "file: deleted",
+        "file/side: added 2 644",
+        "other: deleted",
+        "other: link to dir",
+    ];
     assert_eq!(changes(backend, &files, script), expected);
 }
 
@@ -117,7 +136,7 @@ pub(crate) fn hostile_trees_are_listed_in_bounded_time(backend: &dyn Backend) {
     let changes = list(sandbox.as_mut());
     let count = |end: &str| changes.iter().filter(|change| change.ends_with(end)).count();
     assert_eq!(count(": special"), 3, "two names that are not text and the end of what is too deep");
-    assert_eq!(count(": file 0 644"), 3000);
-    assert_eq!(count(": file 52428800 644"), 1);
+    assert_eq!(count(": added 0 644"), 3000);
+    assert_eq!(count(": changed 52428800 644"), 1);
     assert_eq!(changes.len(), 3005);
 }

@@ -138,6 +138,6 @@ fn the_benchmark_compares_each_way_with_a_plain_process() {
 fn the_backend_says_how_it_keeps_each_limit() {
     on_every_backend(|backend| {
         let limits: Vec<&str> = backend.enforcement().iter().map(|entry| entry.limit).collect();
-        assert_eq!(limits, ["wall", "memory", "processes", "output", "disk", "network"]);
+        assert_eq!(limits, ["wall", "memory", "processes", "cpu", "output", "disk", "files", "network"]);
     });
 }

@@ -93,5 +93,5 @@ pub(crate) fn what_is_made_unreadable_is_read_all_the_same(backend: &dyn Backend
     assert_eq!(sandbox.read("a/b/c", MAX).expect("read"), b"hidden\n");
     let changes = sandbox.changes().expect("listed");
     let kinds: Vec<String> = changes.iter().map(|change| format!("{} {:?}", change.path, change.kind)).collect();
-    assert_eq!(kinds, ["a/b/c File { size: 7, mode: 0 }"]);
+    assert_eq!(kinds, ["a/b/c File { edit: Added, size: 7, mode: 0 }"]);
 }

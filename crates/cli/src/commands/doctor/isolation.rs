@@ -28,6 +28,8 @@ fn check(enforcement: Enforcement) -> Check {
         "processes" => "limit of processes",
         "output" => "limit of output",
         "disk" => "limit of disk",
+        "files" => "limit of files",
+        "cpu" => "limit of cpu",
         "network" => "no network",
         other => other,
     };

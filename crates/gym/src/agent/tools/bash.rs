@@ -68,13 +68,15 @@ fn ending(outcome: Outcome, limits: &AgentLimits) -> Option<String> {
         Outcome::Signalled(signal) => Some(format!("[killed by signal {signal}]")),
         Outcome::TimedOut => Some(format!("[killed after {} s]", limits.command_wall.as_secs_f64())),
         Outcome::OutOfMemory => Some("[killed: out of memory]".to_owned()),
+        Outcome::TooMuchOutput => Some("[killed: too much output]".to_owned()),
+        Outcome::Interrupted => Some("[interrupted]".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use basis_sandbox::Captured;
+    use basis_sandbox::{Captured, Refused};
 
     fn check(stdout: &str, stderr: &str, outcome: Outcome, expected: &str) {
         let captured = |text: &str| Captured { bytes: text.into(), total: text.len() as u64 };
@@ -83,6 +85,7 @@ mod tests {
             stdout: captured(stdout),
             stderr: captured(stderr),
             report: Captured::default(),
+            refused: Refused::default(),
             duration: std::time::Duration::ZERO,
         };
         assert_eq!(show(&output, &AgentLimits::default()), expected);
@@ -97,6 +100,7 @@ mod tests {
         check("a", "", Outcome::TimedOut, "a\n[killed after 10 s]");
         check("", "b", Outcome::Signalled(9), "b\n[killed by signal 9]");
         check("", "", Outcome::OutOfMemory, "[killed: out of memory]");
+        check("a", "", Outcome::TooMuchOutput, "a\n[killed: too much output]");
     }
 
     #[test]

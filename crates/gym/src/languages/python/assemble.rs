@@ -129,6 +129,8 @@ fn describe(outcome: Outcome) -> String {
         Outcome::Signalled(signal) => format!("was killed by signal {signal}"),
         Outcome::TimedOut => "ran out of time".to_owned(),
         Outcome::OutOfMemory => "ran out of memory".to_owned(),
+        Outcome::TooMuchOutput => "wrote too much output".to_owned(),
+        Outcome::Interrupted => "was interrupted".to_owned(),
     }
 }
 
@@ -169,7 +171,7 @@ fn missing() -> TestOutcome {
 
 #[cfg(test)]
 mod tests {
-    use basis_sandbox::Captured;
+    use basis_sandbox::{Captured, Refused};
 
     use super::*;
 
@@ -199,6 +201,7 @@ mod tests {
             stdout: Captured::default(),
             stderr: Captured::default(),
             report,
+            refused: Refused::default(),
             duration: Duration::ZERO,
         };
         assemble(&output, &Selection::default(), &secrets())

@@ -59,7 +59,7 @@ pub(super) fn run(
         Outcome::Exited(0) => Exit::Correct,
         Outcome::Exited(1) => Exit::Failure,
         Outcome::Exited(_) => Exit::Broken,
-        Outcome::Signalled(_) | Outcome::OutOfMemory => Exit::Killed,
+        Outcome::Signalled(_) | Outcome::OutOfMemory | Outcome::TooMuchOutput | Outcome::Interrupted => Exit::Killed,
         Outcome::TimedOut => Exit::TimedOut,
     })
 }

@@ -75,8 +75,10 @@ impl Backend for NamespaceBackend {
             entry("wall", Strength::Enforced, "the controller kills everything in the pid namespace at the deadline"),
             entry("memory", strength, how),
             entry("processes", Strength::Enforced, "RLIMIT_NPROC, counted in the box's user namespace"),
+            entry("cpu", Strength::Absent, "all sandboxes share the processors as processes do"),
             entry("output", Strength::Enforced, "read and thrown away after the limit, killed far above it"),
-            entry("disk", Strength::Enforced, "size and inodes of the tmpfs that holds every writable file"),
+            entry("disk", Strength::Enforced, "size of the tmpfs that holds every writable file"),
+            entry("files", Strength::Enforced, "inodes of that tmpfs"),
             entry("network", Strength::Enforced, "a network namespace with nothing but loopback"),
         ]
     }

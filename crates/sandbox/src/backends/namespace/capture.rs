@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::protocol::{BoxReply, BoxRequest, Channel};
 use super::sandbox::{lost, receive, unexpected};
 use super::streams::{Feed, Pipes, Stream};
-use crate::{Command, Outcome, Output, SandboxError, SandboxSpec};
+use crate::{Command, Outcome, Output, Refused, SandboxError, SandboxSpec};
 
 /// How long output is read after the end of a command while something that it left behind holds the pipes open.
 const GRACE: Duration = Duration::from_millis(100);
@@ -160,6 +160,8 @@ impl<'a> Run<'a> {
     fn outcome(&self, status: i32, out_of_memory: bool) -> Outcome {
         if self.timed_out {
             Outcome::TimedOut
+        } else if self.killed {
+            Outcome::TooMuchOutput
         } else if out_of_memory {
             Outcome::OutOfMemory
         } else if libc::WIFSIGNALED(status) {
@@ -185,9 +187,9 @@ impl<'a> Run<'a> {
     }
 
     fn output(self) -> Output {
-        let killed = if self.timed_out { Outcome::TimedOut } else { Outcome::Signalled(libc::SIGKILL) };
+        let killed = if self.timed_out { Outcome::TimedOut } else { Outcome::TooMuchOutput };
         let (outcome, at) = self.end.map_or((killed, Instant::now()), |end| (end.outcome, end.at));
         let [stdout, stderr, report] = self.streams.map(|stream| stream.captured);
-        Output { outcome, stdout, stderr, report, duration: at - self.start }
+        Output { outcome, stdout, stderr, report, refused: Refused::default(), duration: at - self.start }
     }
 }

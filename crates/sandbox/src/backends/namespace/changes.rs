@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
 use super::beneath;
 use super::unlock::unlocking;
-use crate::{Change, ChangeKind};
+use crate::{Change, ChangeKind, FileEdit};
 
 /// Directories nested deeper than this are reported as one [`ChangeKind::Special`] and not looked into.
 const DEEPEST: usize = 200;
@@ -84,16 +84,28 @@ impl Walk<'_> {
         }
         match kind {
             FileType::Directory if depth == DEEPEST || path.len() > 3000 => self.push(path, ChangeKind::Special),
-            FileType::Directory => self.directory(path, hidden, depth + 1)?,
+            FileType::Directory => {
+                if before.is_some_and(|(_, before)| before.st_mode != data.st_mode && kind_before == Some(kind)) {
+                    self.push(path, ChangeKind::Directory { mode: data.st_mode & 0o7777 });
+                }
+                self.directory(path, hidden, depth + 1)?;
+            }
             FileType::RegularFile => {
-                if !self.same_file(path, data, before.as_ref())? {
+                if let Some(edit) = self.file_edit(path, data, before.as_ref())? {
                     let (size, mode) = (data.st_size as u64, data.st_mode & 0o7777);
-                    self.push(path, ChangeKind::File { size, mode });
+                    self.push(path, ChangeKind::File { edit, size, mode });
                 }
             }
             FileType::Symlink => {
-                if !(kind_before == Some(kind) && self.same_link(path, before.as_ref())?) {
-                    self.push(path, ChangeKind::Link);
+                let target = link_target(self.upper, path)?;
+                let same = match &before {
+                    Some((layer, _)) if kind_before == Some(kind) => {
+                        link_target(&self.lower.0[*layer], path)? == target
+                    }
+                    _ => false,
+                };
+                if !same {
+                    self.push(path, ChangeKind::Link { target: String::from_utf8_lossy(&target).into_owned() });
                 }
             }
             _ => self.push(path, ChangeKind::Special),
@@ -101,23 +113,20 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn same_file(&self, path: &str, data: &Stat, before: Option<&(usize, Stat)>) -> io::Result<bool> {
-        let Some((layer, before)) = before else { return Ok(false) };
-        // The mode includes the file type.
-        if before.st_mode != data.st_mode || before.st_size != data.st_size {
-            return Ok(false);
+    /// What is new about a regular file of the upper layer, if anything is.
+    fn file_edit(&self, path: &str, data: &Stat, before: Option<&(usize, Stat)>) -> io::Result<Option<FileEdit>> {
+        let was_file = |data: &Stat| FileType::from_raw_mode(data.st_mode) == FileType::RegularFile;
+        let Some((layer, before)) = before.filter(|(_, before)| was_file(before)) else {
+            return Ok(Some(FileEdit::Added));
+        };
+        if before.st_size != data.st_size {
+            return Ok(Some(FileEdit::Content));
         }
         let (now, _locks) = unlocking(self.upper, path, || beneath::read(self.upper, path))?;
-        same_bytes(now, beneath::read(&self.lower.0[*layer], path)?)
-    }
-
-    fn same_link(&self, path: &str, before: Option<&(usize, Stat)>) -> io::Result<bool> {
-        let Some((layer, _)) = before else { return Ok(false) };
-        let target = |root: &OwnedFd| -> io::Result<_> {
-            let link = beneath::open(root, path, OFlags::PATH | OFlags::NOFOLLOW)?;
-            Ok(rustix::fs::readlinkat(link, "", Vec::new())?)
-        };
-        Ok(target(self.upper)? == target(&self.lower.0[*layer])?)
+        if !same_bytes(now, beneath::read(&self.lower.0[*layer], path)?)? {
+            return Ok(Some(FileEdit::Content));
+        }
+        Ok((before.st_mode != data.st_mode).then_some(FileEdit::Mode))
     }
 
     fn push(&mut self, path: &str, kind: ChangeKind) {
@@ -174,6 +183,11 @@ fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
         }
     }
     Ok(names)
+}
+
+fn link_target(root: &OwnedFd, path: &str) -> io::Result<Vec<u8>> {
+    let link = beneath::open(root, path, OFlags::PATH | OFlags::NOFOLLOW)?;
+    Ok(rustix::fs::readlinkat(link, "", Vec::new())?.into_bytes())
 }
 
 fn is_whiteout(data: &Stat) -> bool {

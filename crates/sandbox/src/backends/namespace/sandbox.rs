@@ -16,7 +16,7 @@ use super::protocol::{BoxReply, BoxRequest, Channel};
 use super::streams::Pipes;
 use super::unlock::unlocking;
 use super::{beneath, changes};
-use crate::{Captured, Change, Command, Outcome, Output, Sandbox, SandboxError, SandboxSpec};
+use crate::{Captured, Change, Command, Outcome, Output, Refused, Sandbox, SandboxError, SandboxSpec};
 
 /// How long a killed box may take to be gone.
 const DEATH: Duration = Duration::from_secs(20);
@@ -215,7 +215,14 @@ pub(super) fn unexpected(reply: &BoxReply) -> SandboxError {
 fn nothing_left() -> Output {
     let nothing = Captured::default;
     let (stdout, stderr, report) = (nothing(), nothing(), nothing());
-    Output { outcome: Outcome::OutOfMemory, stdout, stderr, report, duration: Duration::ZERO }
+    Output {
+        outcome: Outcome::OutOfMemory,
+        stdout,
+        stderr,
+        report,
+        refused: Refused::default(),
+        duration: Duration::ZERO,
+    }
 }
 
 fn destroyed() -> SandboxError {

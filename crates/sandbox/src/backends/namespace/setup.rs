@@ -47,7 +47,7 @@ fn take_identity() -> Result<(), Failure> {
 fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     let size = spec.limits.disk_bytes.max(64 << 10);
-    let options = format!("mode=755,size={size},nr_inodes={}", inodes(size));
+    let options = format!("mode=755,size={size},nr_inodes={}", inodes(spec.limits.files));
     mount("tmpfs", STAGE, flags, &options)?;
     std::env::set_current_dir(STAGE).doing(|| "enter the stage".into())?;
     for (name, mode) in [("upper", 0o755), ("work", 0o755), ("tmp", 0o1777), ("shm", 0o1777)] {
@@ -66,9 +66,9 @@ fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
     Ok(view)
 }
 
-/// File systems of small files need more names per byte than large ones; 4 KiB a name is generous for source trees.
-fn inodes(size: u64) -> u64 {
-    (size / 4096).max(4096)
+/// The file view of the box itself takes a few.
+fn inodes(files: u64) -> u64 {
+    files.saturating_add(32)
 }
 
 /// Puts the layers on the stage; returns them for overlayfs, topmost first.
