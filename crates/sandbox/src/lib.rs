@@ -16,12 +16,14 @@ pub mod backends;
 pub mod bench;
 mod enforcement;
 mod error;
+mod holding;
 mod interrupt;
 mod output;
 mod spec;
 
 pub use enforcement::{Enforcement, Strength};
 pub use error::SandboxError;
+pub use holding::Holding;
 pub use interrupt::Interrupter;
 pub use output::{Captured, Change, ChangeKind, FileEdit, Outcome, Output, Refused, ShellOutput};
 pub use spec::{Command, Limits, Mount, SandboxSpec, ShellLine};

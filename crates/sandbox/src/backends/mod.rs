@@ -5,14 +5,39 @@ mod namespace;
 
 use std::sync::Arc;
 
-use crate::{Backend, SandboxError};
+use crate::{Backend, Holding, SandboxError};
 
 type Open = fn() -> Result<Arc<dyn Backend>, SandboxError>;
+type Survey = fn() -> Result<Vec<Holding>, SandboxError>;
+type Collect = fn(&Holding) -> Result<(), SandboxError>;
 
 const REGISTRY: &[(&str, Open)] = &[
     #[cfg(target_os = "linux")]
     ("namespace", namespace::open),
 ];
+
+/// How what controllers hold of a backend is found, and how what dead ones left is removed.
+const SURVEYS: &[(&str, Survey, Collect)] = &[
+    #[cfg(target_os = "linux")]
+    ("namespace", namespace::holdings, namespace::collect),
+];
+
+/// What controllers hold of each backend on this machine, and what dead ones left. A backend that cannot be asked, because
+/// its service is not there for example, has its error instead.
+pub fn holdings() -> Vec<(&'static str, Result<Vec<Holding>, SandboxError>)> {
+    SURVEYS.iter().map(|(name, survey, _)| (*name, survey())).collect()
+}
+
+/// Removes what a dead controller left, and waits until it is gone.
+///
+/// # Errors
+/// [`SandboxError::Spec`] when the controller lives; others when something could not be removed, as things of another user.
+pub fn collect(holding: &Holding) -> Result<(), SandboxError> {
+    match SURVEYS.iter().find(|(name, ..)| *name == holding.backend) {
+        Some((.., collect)) => collect(holding),
+        None => Ok(()),
+    }
+}
 
 /// Opens the backend called `name`; opening proves that the machine can run it.
 ///

@@ -77,10 +77,10 @@ fn mounts() -> String {
     fs::read_to_string("/proc/self/mounts").expect("read")
 }
 
-/// What the backend might have made among temporary files; other tests make and remove theirs meanwhile.
+/// What the backend might have made among temporary files; others make and remove theirs meanwhile.
 fn temporary_files() -> BTreeSet<PathBuf> {
     let files = fs::read_dir(std::env::temp_dir()).expect("listed").flatten();
-    files.map(|file| file.path()).filter(|path| !path.to_string_lossy().contains("/.tmp")).collect()
+    files.map(|file| file.path()).filter(|path| path.to_string_lossy().contains("basis")).collect()
 }
 
 /// Control groups that name `pid` as their maker.

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::client::Client;
-use super::groups::Groups;
 use super::protocol::{BoxMount, BoxSpec};
 use super::sandbox::NamespaceSandbox;
 use crate::{Backend, Enforcement, Mount, Sandbox, SandboxError, SandboxSpec, Strength};
@@ -18,12 +17,11 @@ pub(super) const NAME: &str = "namespace";
 pub(in crate::backends) fn open() -> Result<Arc<dyn Backend>, SandboxError> {
     raise_open_files();
     // Groups can be made but not entered on some machines; then the boxes watch themselves.
-    let grouped = Groups::find().and_then(|groups| open_with(Some(groups)).ok());
-    grouped.map_or_else(|| open_with(None), Ok)
+    open_with(true).or_else(|_| open_with(false))
 }
 
-fn open_with(groups: Option<Groups>) -> Result<Arc<dyn Backend>, SandboxError> {
-    let backend = NamespaceBackend { client: Arc::new(Client::start(groups)?) };
+fn open_with(grouped: bool) -> Result<Arc<dyn Backend>, SandboxError> {
+    let backend = NamespaceBackend { client: Arc::new(Client::start(grouped)?) };
     probe(&backend).map_err(|error| match error {
         SandboxError::Unavailable { .. } => error,
         other => SandboxError::Unavailable { backend: NAME, reason: other.to_string() },

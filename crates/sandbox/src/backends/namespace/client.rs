@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::groups::{Group, Groups};
+use super::lease::Lease;
 use super::process::Spawner;
 use super::protocol::{BoxSpec, Channel, KeeperReply};
 use crate::SandboxError;
@@ -14,6 +15,7 @@ pub(super) struct Client {
     spawner: Mutex<Option<Spawner>>,
     idle: Mutex<Vec<Keeper>>,
     groups: Option<Groups>,
+    lease: Lease,
 }
 
 /// The controller's end of a keeper. Dropping it ends the keeper and its box.
@@ -30,9 +32,12 @@ pub(super) struct NewBox {
 }
 
 impl Client {
-    pub(super) fn start(groups: Option<Groups>) -> Result<Self, SandboxError> {
-        let spawner = Spawner::start(groups.as_ref())?;
-        Ok(Self { idle: Mutex::default(), spawner: Mutex::new(Some(spawner)), groups })
+    /// A client with a spawner; with control groups if they are wanted and can be made.
+    pub(super) fn start(grouped: bool) -> Result<Self, SandboxError> {
+        let missing = || SandboxError::system("read `/proc/self/stat` (mount /proc)", std::io::ErrorKind::NotFound);
+        let lease = Lease::of_this_process().ok_or_else(missing)?;
+        let (spawner, groups) = Spawner::start(&lease, grouped)?;
+        Ok(Self { spawner: Mutex::new(Some(spawner)), idle: Mutex::default(), groups: groups.map(Groups::at), lease })
     }
 
     /// The control groups that limit memory; without them every box watches itself.
@@ -82,7 +87,8 @@ impl Client {
                 other => return other,
             }
         }
-        let grown = Spawner::start(self.groups.as_ref()).and_then(|started| spawner.insert(started).grow(spec));
+        let started = Spawner::start(&self.lease, self.groups.is_some());
+        let grown = started.and_then(|(started, _)| spawner.insert(started).grow(spec));
         if matches!(grown, Err(SandboxError::Lost(_))) {
             *spawner = None;
         }

@@ -10,6 +10,8 @@ use super::{spawner, sys};
 
 /// `argv[0]` of the spawner.
 pub(super) const NAME: &str = "basis-sandbox-spawner";
+/// Second argument of a spawner that is to make control groups; the first one is the lease.
+pub(super) const GROUPED: &str = "grouped";
 
 type Entry = extern "C" fn();
 
@@ -28,8 +30,10 @@ extern "C" fn enter() {
     let Ok(line) = std::fs::read("/proc/self/cmdline") else { return };
     let mut arguments = line.split(|byte| *byte == 0);
     if arguments.next() == Some(NAME.as_bytes()) {
+        let lease = arguments.next().and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
+        let grouped = arguments.next() == Some(GROUPED.as_bytes());
         if let Some(control) = adopt_control() {
-            spawner::run(control, arguments.next().unwrap_or_default());
+            spawner::run(control, lease.as_ref().filter(|_| grouped));
         }
         sys::exit(1);
     }

@@ -1,18 +1,29 @@
 //! Memory limits by control groups, version 2 or 1, where this process may make them.
 //!
-//! One parent group per backend instance, one child per box. The name of the parent says which process made it, so that
-//! groups of processes that were killed can be told from live ones and removed later.
+//! One parent group per backend instance, one child per keeper. The parent is called like the [`Lease`], so that groups of
+//! processes that were killed can be told from live ones. The spawner makes it, because it outlives the controller: there
+//! is no moment at which the death of the controller could leave a group behind.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A place for the groups of one backend.
+use serde::{Deserialize, Serialize};
+
+use super::lease::Lease;
+
+/// The groups of one backend. Dropping it removes them.
 pub(super) struct Groups {
+    place: Place,
+    next: AtomicU64,
+}
+
+/// Where they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Place {
     parent: PathBuf,
     version: Version,
-    next: AtomicU64,
 }
 
 /// The group of one box. Dropping it removes it, which needs its processes to be gone.
@@ -23,34 +34,42 @@ pub(super) struct Group {
     limit: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Version {
     One,
     Two,
 }
 
 impl Groups {
-    /// Makes the parent group where that is possible, and removes parents that dead processes left.
-    pub(super) fn find() -> Option<Self> {
-        static INSTANCES: AtomicU64 = AtomicU64::new(0);
-        let (prefix, pid) = (prefix()?, std::process::id());
-        let name = format!("{prefix}{pid}-{}-{}", started(pid)?, INSTANCES.fetch_add(1, Ordering::Relaxed));
+    /// Makes the parent group where that is possible, and removes parents that dead controllers left.
+    pub(super) fn open(lease: &Lease) -> Option<Self> {
         candidates().into_iter().find_map(|(directory, version)| {
-            sweep(&directory, &prefix);
-            let parent = directory.join(&name);
-            let groups = Self { parent, version, next: AtomicU64::new(0) };
-            groups.open(&directory).is_ok().then_some(groups)
+            for left in left_in(&directory) {
+                remove_tree(&left);
+            }
+            let place = Place { parent: directory.join(lease.to_string()), version };
+            place.make(&directory).is_ok().then(|| Self::at(place))
         })
     }
 
-    /// The parent group.
-    pub(super) fn directory(&self) -> &Path {
-        &self.parent
+    /// The groups that the spawner made.
+    pub(super) fn at(place: Place) -> Self {
+        Self { place, next: AtomicU64::new(0) }
+    }
+
+    /// Where they are.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Removes the parent with all its children, whose processes must be gone.
+    pub(super) fn remove(&self) {
+        remove_tree(&self.place.parent);
     }
 
     /// How memory is limited, in words.
     pub(super) fn describe(&self) -> &'static str {
-        match self.version {
+        match self.place.version {
             Version::One => "a version 1 control group for each sandbox, files in its tmpfs included",
             Version::Two => "a version 2 control group for each sandbox, files in its tmpfs included",
         }
@@ -58,18 +77,24 @@ impl Groups {
 
     /// Puts a process, and whatever it will start, into a group of its own.
     pub(super) fn add(&self, pid: i32) -> io::Result<Group> {
-        let directory = self.parent.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let directory = self.place.parent.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         fs::create_dir(&directory)?;
-        let group = Group { directory, version: self.version, kills: 0, limit: None };
+        let group = Group { directory, version: self.place.version, kills: 0, limit: None };
         fs::write(group.directory.join("cgroup.procs"), pid.to_string())?;
         Ok(group)
     }
+}
 
-    fn open(&self, directory: &Path) -> io::Result<()> {
+impl Place {
+    fn make(&self, directory: &Path) -> io::Result<()> {
         if self.version == Version::Two {
             enable(directory)?;
         }
-        fs::create_dir(&self.parent)?;
+        match fs::create_dir(&self.parent) {
+            // An earlier spawner of the same controller made it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            made => made?,
+        }
         let enabled = match self.version {
             Version::One => Ok(()),
             Version::Two => enable(&self.parent),
@@ -91,7 +116,7 @@ impl Groups {
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        remove_tree(&self.parent);
+        self.remove();
     }
 }
 
@@ -134,14 +159,51 @@ impl Drop for Group {
     }
 }
 
-/// Removes a parent group and all its children, whose processes must be gone.
+/// Kills what is still in a parent group and its children, and removes them.
 pub(super) fn remove_tree(parent: &Path) {
-    for child in fs::read_dir(parent).into_iter().flatten().flatten() {
-        if child.path().is_dir() {
-            remove(&child.path());
+    let children = fs::read_dir(parent).into_iter().flatten().flatten().map(|child| child.path());
+    for group in children.filter(|path| path.is_dir()).chain([parent.to_owned()]) {
+        for pid in members(&group) {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        remove(&group);
+    }
+}
+
+/// The processes in a group.
+pub(super) fn members(group: &Path) -> Vec<rustix::process::Pid> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)).collect()
+}
+
+/// Parent groups in `directory` whose controllers are dead.
+fn left_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let dead = |name: &str| name.parse::<Lease>().is_ok_and(|lease| !lease.is_held());
+    entries.filter(|entry| entry.file_name().to_str().is_some_and(dead)).map(|entry| entry.path()).collect()
+}
+
+/// Every parent group on this machine, and whose it is.
+pub(super) fn all() -> Vec<(Lease, PathBuf)> {
+    const DEEPEST: usize = 8;
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| Some((line.split(' ').nth(1)?, line.split(' ').nth(2)?)));
+    let roots = points.filter(|(_, kind)| kind.starts_with("cgroup")).map(|(point, _)| (PathBuf::from(point), 0));
+    let mut left: Vec<(PathBuf, usize)> = roots.collect();
+    let mut found = Vec::new();
+    while let Some((directory, depth)) = left.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                Some(lease) => found.push((lease, entry.path())),
+                None if depth < DEEPEST && entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
+                    left.push((entry.path(), depth + 1));
+                }
+                None => {}
+            }
         }
     }
-    remove(parent);
+    found
 }
 
 /// A group stays busy for a moment after its last process has ended.
@@ -210,31 +272,6 @@ fn below(point: &str, group: &Path) -> PathBuf {
     Path::new(point).join(group.strip_prefix("/").unwrap_or(group))
 }
 
-/// What the names of parents made in this pid namespace begin with; numbers of others say nothing here.
-fn prefix() -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    Some(format!("basis-{}-", fs::metadata("/proc/self/ns/pid").ok()?.ino()))
-}
-
-/// When a live process started, in clock ticks after the start of the machine.
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
-fn sweep(directory: &Path, prefix: &str) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
-        let mut numbers = owner.split('-').map(|number| number.parse::<u64>().ok());
-        if let (Some(Some(pid)), Some(Some(start))) = (numbers.next(), numbers.next())
-            && started(pid as u32) != Some(start)
-        {
-            remove_tree(&entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,16 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_dead_processes_are_swept_and_live_ones_stay() {
+    fn groups_of_dead_controllers_are_found_and_live_ones_stay() {
         let directory = tempfile::tempdir().expect("a directory");
-        let own = std::process::id();
-        let live = directory.path().join(format!("basis-1-{own}-{}-0", started(own).expect("running")));
-        let dead = directory.path().join(format!("basis-1-{own}-1-0"));
-        for path in [&live, &dead, &dead.join("7")] {
-            fs::create_dir(path).expect("made");
+        let live = Lease::of_this_process().expect("/proc is there");
+        let dead = Lease { started: 1, ..live.clone() };
+        for name in [live.to_string(), dead.to_string(), "another".into()] {
+            fs::create_dir(directory.path().join(name)).expect("made");
         }
-        sweep(directory.path(), "basis-1-");
-        assert!(live.exists());
-        assert!(!dead.exists());
+        assert_eq!(left_in(directory.path()), [directory.path().join(dead.to_string())]);
     }
 }

@@ -82,7 +82,11 @@ impl Keeper<'_> {
         let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID;
         // The child must never come back here: it would leave the template for the host's view.
         let clone = || match sys::clone(namespaces)? {
-            Cloned::Child => init::run(spec, trees, theirs),
+            Cloned::Child => {
+                // With a copy of the keeper's end, a box whose keeper is killed now would wait for it forever.
+                sys::close_foreign(&[ours.as_fd()]);
+                init::run(spec, trees, theirs)
+            }
             Cloned::Parent { pid, pidfd } => Ok::<_, std::io::Error>((pid, pidfd)),
         };
         let (pid, pidfd) = self.templates.inside(&spec.targets(), clone)?.doing(|| "clone a box".into())?;

@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::entry;
-use super::groups::Groups;
+use super::groups::Place;
+use super::lease::Lease;
 use super::protocol::{BoxSpec, Channel, Failure, SpawnerReply, SpawnerRequest};
 use crate::SandboxError;
 
@@ -18,14 +18,16 @@ pub(super) struct Spawner {
 }
 
 impl Spawner {
-    /// Starts this program again, which [`entry`] turns into a spawner before `main`.
-    pub(super) fn start(groups: Option<&Groups>) -> Result<Self, SandboxError> {
+    /// Starts this program again, which [`entry`] turns into a spawner before `main`. The control groups are there if they were
+    /// wanted and could be made.
+    pub(super) fn start(lease: &Lease, grouped: bool) -> Result<(Self, Option<Place>), SandboxError> {
         let failed = |error| SandboxError::system("start the sandbox spawner", error);
         entry::keep();
         let (ours, theirs) = Channel::pair().map_err(failed)?;
         let process = Command::new("/proc/self/exe")
             .arg0(entry::NAME)
-            .arg(groups.map_or(Path::new(""), Groups::directory))
+            .arg(lease.to_string())
+            .args(grouped.then_some(entry::GROUPED))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs.into_fd()))
@@ -35,7 +37,7 @@ impl Spawner {
             .map_err(failed)?;
         let spawner = Self { control: Some(ours), process };
         match spawner.receive()? {
-            (SpawnerReply::Hello, _) => Ok(spawner),
+            (SpawnerReply::Hello { groups }, _) => Ok((spawner, groups)),
             (SpawnerReply::Failed(failure), _) => Err(SandboxError::Unavailable {
                 backend: super::backend::NAME,
                 reason: format!("the spawner could not {}", failure.text()),
@@ -55,7 +57,7 @@ impl Spawner {
                 Ok((pid, Channel::new(control)))
             }
             (SpawnerReply::Failed(failure), _) => Err(failure.into()),
-            (SpawnerReply::Hello, _) => Err(out_of_turn()),
+            (SpawnerReply::Hello { .. }, _) => Err(out_of_turn()),
         }
     }
 

@@ -16,6 +16,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::groups::Place;
 use super::layout::is_below;
 use super::template::Target;
 use crate::Limits;
@@ -60,7 +61,10 @@ pub(super) enum SpawnerRequest {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum SpawnerReply {
     /// First message: requests are welcome.
-    Hello,
+    Hello {
+        /// The control groups, where they were wanted and could be made.
+        groups: Option<Place>,
+    },
     /// Beside it: the channel to the new keeper.
     Grown {
         pid: i32,

@@ -5,21 +5,21 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::events::{self, Event};
+use super::groups::Groups;
+use super::lease::Lease;
 use super::protocol::{Channel, Doing, Failure, SpawnerReply, SpawnerRequest};
 use super::template::{Target, Templates};
-use super::userns::{Identities, become_mount_owner};
-use super::{groups, keeper, sys};
+use super::userns::{Identities, SLOTS, become_mount_owner};
+use super::{keeper, lease, sys};
 
-/// Serves the controller until it is gone; then removes its control groups, if it has any.
-pub(super) fn run(control: OwnedFd, groups: &[u8]) -> ! {
+/// Serves the controller until it is gone; then removes its control groups, if it has any. `lease` says whether it makes some.
+pub(super) fn run(control: OwnedFd, lease: Option<&Lease>) -> ! {
     let control = Channel::new(control);
-    let failure = match Spawner::start(groups) {
+    let failure = match Spawner::start(lease) {
         Ok(mut spawner) => {
             let ended = spawner.serve(&control);
             spawner.end();
@@ -42,17 +42,21 @@ struct Spawner {
     templates: Templates,
     /// Slot of each live keeper, by process.
     slots: HashMap<i32, u32>,
-    groups: Option<PathBuf>,
+    /// Slots of keepers that ended.
+    free: Vec<u32>,
+    groups: Option<Groups>,
 }
 
 impl Spawner {
-    fn start(groups: &[u8]) -> Result<Self, Failure> {
+    fn start(lease: Option<&Lease>) -> Result<Self, Failure> {
         rustix::process::setsid().doing(|| "start a session".into())?;
         // Whatever outlives its keeper for a moment is collected here. Any number means yes.
         rustix::process::set_child_subreaper(Some(Pid::INIT)).doing(|| "become the parent of orphans".into())?;
         let parent = rustix::process::getppid().unwrap_or(Pid::INIT);
         let controller =
             rustix::process::pidfd_open(parent, PidfdFlags::empty()).doing(|| "watch the controller".into())?;
+        // As the user that the controller is: afterwards there may be no right to make them.
+        let groups = lease.and_then(Groups::open);
         let identities = Identities::of_this_process();
         match identities {
             Identities::Many { .. } => {
@@ -62,17 +66,17 @@ impl Spawner {
         }
         let children = sys::child_signals().doing(|| "watch children".into())?;
         let templates = Templates::new()?;
-        let groups = (!groups.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(groups)));
-        Ok(Self { controller, children, identities, templates, slots: HashMap::new(), groups })
+        Ok(Self { controller, children, identities, templates, slots: HashMap::new(), free: Vec::new(), groups })
     }
 
     fn serve(&mut self, control: &Channel) -> Result<(), Failure> {
         // Whoever does not hear this is gone, which the next look shows; the same holds for every answer.
-        let _ = control.send(&SpawnerReply::Hello, &[]);
+        let groups = self.groups.as_ref().map(|groups| groups.place().clone());
+        let _ = control.send(&SpawnerReply::Hello { groups }, &[]);
         loop {
             match events::next(control, &self.controller, &self.children)? {
                 Event::Request(SpawnerRequest::Grow { targets }) => self.answer(control, &targets),
-                Event::Ended(pid) => drop(self.slots.remove(&pid)),
+                Event::Ended(pid) => self.ended(pid),
                 Event::Alone => return Ok(()),
             }
         }
@@ -88,13 +92,19 @@ impl Spawner {
     /// Forks a keeper, which inherits the template for `targets` and all earlier ones.
     fn grow(&mut self, control: &Channel, targets: &[Target]) -> Result<(i32, Channel), Failure> {
         let slot = self.free_slot()?;
+        let grown = self.fork_keeper(control, targets, slot);
+        match &grown {
+            Ok((pid, _)) => drop(self.slots.insert(*pid, slot)),
+            Err(_) => self.free.push(slot),
+        }
+        grown
+    }
+
+    fn fork_keeper(&mut self, control: &Channel, targets: &[Target], slot: u32) -> Result<(i32, Channel), Failure> {
         self.templates.inside(targets, || ())?;
         let (ours, theirs) = Channel::pair().doing(|| "make a socket pair".into())?;
         match sys::fork().doing(|| "fork a keeper".into())? {
-            Some(pid) => {
-                self.slots.insert(pid, slot);
-                Ok((pid, ours))
-            }
+            Some(pid) => Ok((pid, ours)),
             None => {
                 let open = [control.as_fd(), ours.as_fd()];
                 keeper::run(theirs, &open, &self.controller, &mut self.templates, &self.identities, slot)
@@ -102,26 +112,41 @@ impl Spawner {
         }
     }
 
-    fn free_slot(&self) -> Result<u32, Failure> {
-        const SLOTS: u32 = 4096;
-        let used: std::collections::HashSet<u32> = self.slots.values().copied().collect();
+    fn free_slot(&mut self) -> Result<u32, Failure> {
         let full =
-            || Failure::new(format!("no more than {SLOTS} sandboxes at once"), &std::io::ErrorKind::Other.into());
-        (0..SLOTS).find(|slot| !used.contains(slot)).ok_or_else(full)
+            || Failure::new(format!("have more than {SLOTS} sandboxes at once"), &std::io::ErrorKind::Other.into());
+        if let Some(slot) = self.free.pop() {
+            return Ok(slot);
+        }
+        // Those that are in use or free are the first ones.
+        let next = self.slots.len() as u32;
+        if next < SLOTS { Ok(next) } else { Err(full()) }
+    }
+
+    fn ended(&mut self, pid: i32) {
+        self.free.extend(self.slots.remove(&pid));
     }
 
     /// Kills every keeper and thereby every box, waits until all are gone, and removes their control groups.
     fn end(&mut self) {
-        for pid in self.slots.keys().filter_map(|pid| Pid::from_raw(*pid)) {
-            // Not collected yet, so the number is still its own.
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        // Boxes become children of this process when their keepers are gone.
+        // What a keeper was just making when it died becomes a child of this process, and may not be bound to anything yet.
         while !sys::childless() {
+            for pid in children() {
+                // Not collected yet, so the number is still its own.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
             sys::wait_any();
         }
         if let Some(groups) = &self.groups {
-            groups::remove_tree(groups);
+            groups.remove();
         }
     }
+}
+
+/// The children of this process.
+fn children() -> Vec<Pid> {
+    let own = std::process::id();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| lease::parent(*pid) == Some(own)).filter_map(|pid| Pid::from_raw(pid as i32)).collect()
 }

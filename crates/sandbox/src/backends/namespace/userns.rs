@@ -16,6 +16,9 @@ pub(super) const INSIDE: u32 = 1000;
 /// First host id of boxes made by root: above the ranges of `useradd`, `subuid` and `systemd-nspawn`.
 const FIRST: u32 = 1_900_000_000;
 
+/// Boxes of one spawner at once at most.
+pub(super) const SLOTS: u32 = 1 << 13;
+
 /// Which host ids boxes get.
 pub(super) enum Identities {
     /// Any: the spawner is root of the machine.
@@ -31,8 +34,9 @@ impl Identities {
         let initial = fs::read_to_string("/proc/self/uid_map")
             .is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]));
         if user == 0 && initial {
-            let process = std::process::id() & 0x7fff;
-            Self::Many { first: FIRST + (process << 12) }
+            // Spawners whose numbers differ in these bits share no ids; all ids stay below 2^31.
+            let process = std::process::id() & 0x3fff;
+            Self::Many { first: FIRST + process * SLOTS }
         } else {
             Self::One { user, group: rustix::process::getegid().as_raw() }
         }
@@ -43,7 +47,7 @@ impl Identities {
         matches!(self, Self::Many { .. })
     }
 
-    /// Host user and group of the box in `slot`, which is below 4096.
+    /// Host user and group of the box in `slot`, which is below [`SLOTS`].
     pub(super) fn host(&self, slot: u32) -> Owner {
         match self {
             Self::Many { first } => (first + slot, first + slot),
@@ -93,11 +97,22 @@ impl Maps {
     }
 }
 
+/// Does nothing until it is killed, by its parent or with it.
+fn wait_for_the_end(parent: rustix::process::Pid) -> ! {
+    let bound = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    // The parent may have died before.
+    if bound.is_err() || rustix::process::getppid() != Some(parent) {
+        sys::exit(1);
+    }
+    loop {
+        rustix::event::pause();
+    }
+}
+
 fn make_map(owner: Owner, host: Owner) -> Result<OwnedFd, Failure> {
+    let parent = rustix::process::getpid();
     match sys::clone(libc::CLONE_NEWUSER).doing(|| "make a user namespace".into())? {
-        Cloned::Child => loop {
-            rustix::event::pause();
-        },
+        Cloned::Child => wait_for_the_end(parent),
         Cloned::Parent { pid, pidfd } => {
             let map = write_maps(pid, owner, host)
                 .and_then(|()| fs::File::open(format!("/proc/{pid}/ns/user")).doing(|| "open a user namespace".into()));
