@@ -7,6 +7,7 @@ use std::time::Duration;
 use basis_gym::blobs::Blobs;
 use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Toolchain;
+use basis_gym::tree::LayerStore;
 use basis_sandbox::{Backend, Limits, SandboxError};
 
 use crate::exit::{Failure, Kind, ResultExt};
@@ -41,6 +42,15 @@ pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Worksho
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)
+}
+
+/// Removes layers of the cache that killed processes left half-written, and returns them.
+pub(crate) fn sweep_cache(settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
+    let layers = Path::new(&settings.cache.dir).join("layers");
+    if !layers.exists() {
+        return Ok(Vec::new());
+    }
+    LayerStore::open(layers).and_then(|store| store.sweep()).kind(Kind::Machine)
 }
 
 /// Limits of every sandbox.

@@ -23,6 +23,15 @@ pub(crate) fn head(text: &str, lines: usize) -> String {
     format!("{}\n[{} more lines]", all[..lines].join("\n"), all.len() - lines)
 }
 
+/// One line of at most `width` characters.
+pub(crate) fn line(text: &str, width: usize) -> String {
+    let clean = sanitized(text).replace('\n', " ");
+    match clean.chars().count() > width {
+        true => clean.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        false => clean,
+    }
+}
+
 /// Puts `prefix` before each line.
 pub(crate) fn indented(text: &str, prefix: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("{prefix}{line}").trim_end().to_owned()).collect();
@@ -42,6 +51,12 @@ mod tests {
     fn escape_sequences_become_visible() {
         assert_eq!(sanitized("a\x1b[2Jb\r\n\tc"), "a\\u{1b}[2Jb\\u{d}\n    c");
         assert_eq!(sanitized("x\u{202e}y"), "x\\u{202e}y");
+    }
+
+    #[test]
+    fn a_line_is_cut_at_its_width() {
+        assert_eq!(line("ab\ncd", 5), "ab cd");
+        assert_eq!(line("abcdef", 5), "abcd…");
     }
 
     #[test]

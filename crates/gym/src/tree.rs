@@ -166,7 +166,7 @@ impl LayerStore {
         }
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let serial = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let partial = self.root.join(format!(".partial-{}-{serial}", std::process::id()));
+        let partial = self.root.join(format!("{PARTIAL}{}-{serial}", std::process::id()));
         with_path(&partial, std::fs::create_dir(&partial))?;
         let outcome = fill(&partial).and_then(|()| match std::fs::rename(&partial, &target) {
             Err(error) if !target.is_dir() => with_path(&target, Err(error)),
@@ -178,7 +178,65 @@ impl LayerStore {
     }
 }
 
+/// How the names of layers that are being written begin; the number of the writing process follows.
+const PARTIAL: &str = ".partial-";
+/// A layer that nobody has written to for so long is not being written, whatever its process number says.
+const ABANDONED: std::time::Duration = std::time::Duration::from_secs(600);
+
+impl LayerStore {
+    /// Removes what killed writers left half-written, and returns the directories.
+    ///
+    /// # Errors
+    /// The first file-system error.
+    pub fn sweep(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        for entry in with_path(&self.root, std::fs::read_dir(&self.root))? {
+            let path = entry?.path();
+            if is_abandoned(&path) {
+                with_path(&path, std::fs::remove_dir_all(&path))?;
+                removed.push(path);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Whether a layer was begun by a process that is gone. Processes of other containers may write to the same store, and their
+/// numbers say nothing here: only time does.
+fn is_abandoned(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(PARTIAL));
+    let writer = name.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+    let lives = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
+    let age = || path.metadata().ok()?.modified().ok()?.elapsed().ok();
+    writer.is_some_and(|pid| !lives(pid)) && age().is_some_and(|age| age >= ABANDONED)
+}
+
 /// Adds the path to the message of a file-system error.
 pub(crate) fn with_path<T>(path: &Path, result: std::io::Result<T>) -> std::io::Result<T> {
     result.map_err(|error| std::io::Error::new(error.kind(), format!("`{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_layers_of_dead_writers_are_swept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = LayerStore::open(directory.path()).expect("opened");
+        let layer = store.build("whole", &|path| std::fs::write(path.join("file"), "text")).expect("built");
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        let partial = |pid: u32, modified: std::time::SystemTime| {
+            let path = store.root.join(format!("{PARTIAL}{pid}-0"));
+            std::fs::create_dir(&path).expect("made");
+            std::fs::write(path.join("file"), "half").expect("written");
+            std::fs::File::open(&path).and_then(|file| file.set_modified(modified)).expect("dated");
+            path
+        };
+        // No process can have these numbers.
+        let (dead, young) = (partial(u32::MAX, long_ago), partial(u32::MAX - 1, std::time::SystemTime::now()));
+        let own = partial(std::process::id(), long_ago);
+        assert_eq!(store.sweep().expect("swept"), [dead.clone()]);
+        assert!(!dead.exists() && young.exists() && own.exists() && layer.exists());
+    }
 }

@@ -9,6 +9,7 @@ mod eval;
 mod gate;
 mod mine;
 mod runs;
+mod sandbox;
 mod sft;
 mod show;
 mod train;
@@ -45,6 +46,7 @@ registry! {
     Sft(sft),
     Runs(runs),
     Show(show),
+    Sandbox(sandbox),
     Bench(bench),
     Config(config),
     Doctor(doctor),
