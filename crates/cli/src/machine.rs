@@ -8,6 +8,7 @@ use basis_gym::blobs::Blobs;
 use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
+use basis_sandbox::pool::{Capacity, Pool};
 use basis_sandbox::{Backend, Limits, SandboxError};
 
 use crate::exit::{Failure, Kind, ResultExt};
@@ -38,10 +39,22 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
 /// A workshop on the blobs of a pack.
 pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
     let cache = Path::new(&settings.cache.dir);
-    let mut workshop = Workshop::open(backend(settings)?, toolchain(settings)?, cache, blobs).kind(Kind::Machine)?;
+    let pool = Pool::new(backend(settings)?, &capacity(settings));
+    let mut workshop = Workshop::open(Arc::new(pool), toolchain(settings)?, cache, blobs).kind(Kind::Machine)?;
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)
+}
+
+/// What all sandboxes together may use.
+pub(crate) fn capacity(settings: &Settings) -> Capacity {
+    let machine = Capacity::of_this_machine();
+    let (memory, commands) = (settings.sandbox.total_memory_mib << 20, settings.sandbox.commands);
+    Capacity {
+        memory_bytes: if memory == 0 { machine.memory_bytes } else { memory },
+        commands: if commands == 0 { machine.commands } else { commands },
+        ..machine
+    }
 }
 
 /// Removes layers of the cache that killed processes left half-written, and returns them.

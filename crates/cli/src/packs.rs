@@ -109,14 +109,17 @@ fn make(context: &Context<'_>, purpose: Use, tasks_per_skill: usize, path: &Path
     }
 }
 
-/// Tests of generated packages take milliseconds: what takes seconds hangs, and need not be waited for.
+/// Tests of generated packages take milliseconds and little memory: what takes seconds hangs, and need not be waited for; what may
+/// use less leaves room for more sandboxes at once.
 pub(crate) fn hurry(workshop: &mut Workshop) {
     for limits in [&mut workshop.agent_limits, &mut workshop.grading_limits] {
         limits.wall = limits.wall.min(GENERATED_WALL);
+        limits.memory_bytes = limits.memory_bytes.min(GENERATED_MEMORY);
     }
 }
 
 const GENERATED_WALL: Duration = Duration::from_secs(2);
+const GENERATED_MEMORY: u64 = 256 << 20;
 
 /// A workshop that reads the trees of several packs.
 pub(crate) fn workshop(context: &Context<'_>, packs: &[&Pack]) -> Result<Workshop, Failure> {

@@ -19,6 +19,7 @@ mod error;
 mod holding;
 mod interrupt;
 mod output;
+pub mod pool;
 mod spec;
 
 pub use enforcement::{Enforcement, Strength};

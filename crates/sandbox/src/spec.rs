@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a sandbox is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSpec {
     /// Host directories shown at `workdir` as one read-only tree, lowest first; later ones win. At least one.
     pub layers: Vec<PathBuf>,

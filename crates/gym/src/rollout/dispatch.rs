@@ -3,12 +3,13 @@
 //! Workers never talk to the outside: they send finished episodes to the caller's thread, which alone calls
 //! `on_episode`, so that callers need no locks. At most one finished episode per worker waits for the caller.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Instant;
 
 use super::World;
 use super::attempt;
+use super::queue::Queue;
 use crate::episode::Episode;
 use crate::policy::Policy;
 use crate::task::Task;
@@ -25,7 +26,7 @@ pub struct Job {
 }
 
 /// Plays all jobs on `workers` threads (at least one) and calls `on_episode` on this thread in the order in which they
-/// finish.
+/// finish. Skills take turns, so that none of them waits for the long episodes of another.
 ///
 /// Every started job comes out exactly once. Once `stop` is set no further job starts, running ones finish, and the number
 /// of jobs that were never started is returned; it is 0 otherwise.
@@ -37,7 +38,7 @@ pub fn dispatch(
     on_episode: &mut dyn FnMut(Episode),
     stop: &AtomicBool,
 ) -> usize {
-    let queue: Mutex<VecDeque<Job>> = Mutex::new(jobs.into_iter().collect());
+    let queue = Mutex::new(Queue::new(jobs));
     let (sender, receiver) = mpsc::sync_channel(workers.max(1));
     std::thread::scope(|scope| {
         // Owned by this closure: should `on_episode` panic, it is dropped, and the workers notice and end.
@@ -46,7 +47,10 @@ pub fn dispatch(
             let (sender, queue) = (sender.clone(), &queue);
             scope.spawn(move || {
                 while let Some(job) = next(queue, stop) {
-                    if sender.send(attempt::episode(&job, policy, world)).is_err() {
+                    let start = Instant::now();
+                    let episode = attempt::episode(&job, policy, world);
+                    lock(queue).ended(&job.task.skill, start.elapsed());
+                    if sender.send(episode).is_err() {
                         break;
                     }
                 }
@@ -58,9 +62,13 @@ pub fn dispatch(
     queue.into_inner().unwrap_or_else(PoisonError::into_inner).len()
 }
 
-fn next(queue: &Mutex<VecDeque<Job>>, stop: &AtomicBool) -> Option<Job> {
+fn next(queue: &Mutex<Queue>, stop: &AtomicBool) -> Option<Job> {
     if stop.load(Ordering::Relaxed) {
         return None;
     }
-    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    lock(queue).next()
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

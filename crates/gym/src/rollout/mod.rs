@@ -5,6 +5,7 @@
 
 mod attempt;
 mod dispatch;
+mod queue;
 mod seed;
 mod world;
 
