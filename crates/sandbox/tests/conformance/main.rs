@@ -124,10 +124,11 @@ fn an_unknown_backend_is_an_error_that_lists_the_known_ones() {
 
 #[test]
 fn the_benchmark_compares_each_way_with_a_plain_process() {
-    match basis_sandbox::bench::run(1) {
-        Ok(rows) => {
-            assert_eq!(rows[0].name, "plain process");
-            assert!(rows.len() >= 4);
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    match basis_sandbox::bench::start(1, scratch.path()) {
+        Ok(section) => {
+            assert!(section.rows[0].name.starts_with("plain process"));
+            assert!(section.rows.len() >= 5);
         }
         Err(SandboxError::Unavailable { reason, .. }) => eprintln!("skipped: {reason}"),
         Err(error) => panic!("{error}"),

@@ -69,6 +69,16 @@ fn what_nobody_holds_cannot_be_collected() {
     assert!(matches!(backends::collect(&nobodys), Err(SandboxError::Spec { .. })));
 }
 
+#[test]
+fn a_crowd_of_idle_sandboxes_goes_without_a_trace() {
+    let _alone = alone();
+    if time_to_open().is_none() {
+        return;
+    }
+    let section = basis_sandbox::bench::crowd(50).expect("made");
+    assert_eq!(section.targets.last().map(|target| target.measured), Some(0.0), "{}", section.render());
+}
+
 /// Kills a controller whose spawner cannot notice, and waits until nothing but that spawner runs.
 fn controller_with_a_stopped_spawner(seed: u64) -> Killed {
     let mut controller = Controller::start(seed);

@@ -1,0 +1,78 @@
+//! `basis bench`: how fast this machine is at what basis does most.
+
+mod engine;
+mod episodes;
+mod sandbox;
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// Measure sandboxes, episodes and the engine on this machine
+///
+/// Sandboxes are compared with a plain process, and with bubblewrap, crun and podman where they are installed, in the same
+/// minutes. Episodes are those of the scripted teacher on generated packages, acted and graded: everything but a model.
+/// On a machine with other work only the ratios mean something, and tokens per second of processor time.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What to measure; all of it if nothing is named
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Rounds of the sandbox cases
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    rounds: usize,
+    /// Idle sandboxes at once
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    crowd: usize,
+}
+
+/// A part of the measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Sandboxes: start, commands, a large repository, thousands at once
+    Sandbox,
+    /// Episodes per second
+    Episodes,
+    /// Tokens per second in training and decoding
+    Engine,
+}
+
+pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    if wanted(Part::Sandbox) {
+        sandbox::run(arguments.rounds, arguments.crowd, context)?;
+    }
+    context.check_stop()?;
+    if wanted(Part::Episodes) {
+        episodes::run(context)?;
+    }
+    context.check_stop()?;
+    if wanted(Part::Engine) {
+        engine::run(context)?;
+    }
+    Ok(())
+}
+
+/// A figure, and how it stands to another one.
+struct Figure<'a> {
+    name: &'a str,
+    value: f64,
+    unit: &'a str,
+    /// What it is divided by, and its name.
+    base: Option<(f64, &'a str)>,
+}
+
+impl Figure<'_> {
+    fn print(&self, context: &Context<'_>) {
+        let Self { name, value, unit, base } = self;
+        let ratio = base.map(|(base, _)| value / base);
+        if context.printer.is_json() {
+            let base = base.map(|(_, name)| name);
+            context
+                .printer
+                .json(&serde_json::json!({ "name": name, "value": value, "unit": unit, "ratio": ratio, "base": base }));
+            return;
+        }
+        let compared = base.map(|(base, name)| format!(" ({:.2} × {name})", value / base)).unwrap_or_default();
+        context.printer.data(format_args!("{name}: {value:.0} {unit}{compared}"));
+    }
+}
