@@ -1,6 +1,8 @@
 //! `basis doctor`: what this machine offers, and what to change where something is missing.
 
+mod capacity;
 mod isolation;
+mod kernel;
 mod machine;
 mod python;
 
@@ -53,7 +55,9 @@ impl Check {
 pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let mut checks = machine::checks(context);
     checks.push(python::check(context));
+    checks.extend(kernel::checks());
     checks.extend(isolation::checks(context));
+    checks.extend(capacity::checks(context));
     for check in &checks {
         if context.printer.is_json() {
             context.printer.json(check);
@@ -70,13 +74,29 @@ pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
 }
 
 fn print(check: &Check, printer: &Printer) {
-    let (style, word) = match check.verdict {
-        Verdict::Good => (Style::Green, "good   "),
-        Verdict::Poor => (Style::Yellow, "poor   "),
-        Verdict::Missing => (Style::Red, "missing"),
-    };
-    printer.data(format_args!("{}  {:<20}  {}", printer.styled(style, word), check.what, check.found));
+    let (style, word) = verdict(check);
+    printer.data(format_args!(
+        "{}  {:<20}  {}",
+        printer.styled(style, format_args!("{word:<7}")),
+        check.what,
+        check.found
+    ));
     if !check.next.is_empty() {
         printer.data(format_args!("{:33}{}", "", printer.styled(Style::Bold, format_args!("-> {}", check.next))));
     }
+}
+
+fn verdict(check: &Check) -> (Style, &'static str) {
+    match check.verdict {
+        Verdict::Good => (Style::Green, "good"),
+        Verdict::Poor => (Style::Yellow, "poor"),
+        Verdict::Missing => (Style::Red, "missing"),
+    }
+}
+
+/// What is printed of a check, for snapshots.
+#[cfg(test)]
+fn text(check: &Check) -> String {
+    let next = if check.next.is_empty() { String::new() } else { format!("\n        -> {}", check.next) };
+    format!("{:<7} {}: {}{next}", verdict(check).1, check.what, check.found)
 }
