@@ -5,3 +5,4 @@ mod plain;
 mod pytest;
 mod sources;
 mod validation;
+mod warm;

@@ -28,7 +28,7 @@ pub(super) const PACKAGE: &str = "basis_runner";
 /// A directory of the runner's layer with nothing in it.
 const EMPTY: &str = "empty";
 
-const RUNNER_FILES: [(&str, &str); 8] = [
+const RUNNER_FILES: [(&str, &str); 9] = [
     ("__init__.py", include_str!("basis_runner/__init__.py")),
     ("channel.py", include_str!("basis_runner/channel.py")),
     ("coverage_recorder.py", include_str!("basis_runner/coverage_recorder.py")),
@@ -42,6 +42,7 @@ const RUNNER_FILES: [(&str, &str); 8] = [
     ),
     ("reporter.py", include_str!("basis_runner/reporter.py")),
     ("symptom.py", include_str!("basis_runner/symptom.py")),
+    ("warm.py", include_str!("basis_runner/warm.py")),
 ];
 
 /// Compiles the runner once, so that no test run has to; the files never change, so their times need no check.

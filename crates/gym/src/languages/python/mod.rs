@@ -14,6 +14,7 @@ pub mod report;
 pub mod run;
 pub mod syntax;
 pub mod toolchain;
+pub mod warm;
 
 pub use environment::Environment;
 pub use error::PythonError;

@@ -85,11 +85,7 @@ pub fn run_tests(
     limits: &Limits,
 ) -> Result<TestReport, SandboxError> {
     let secrets = Secrets::draw()?;
-    let module = match environment.setup().runner {
-        RunnerKind::Plain => "plain",
-        RunnerKind::Pytest => "reporter",
-    };
-    let command = runner_command(module, &instructions(environment, selection, &secrets));
+    let command = runner_command(runner_module(environment), &instructions(environment, selection, &secrets));
     let output = run_command(backend, environment, layers, limits, &command)?;
     Ok(assemble(&output, selection, &secrets))
 }
@@ -110,6 +106,14 @@ pub fn run_script(
     let output = sandbox.exec(&Command::new(["python3", script.0]));
     sandbox.destroy()?;
     output
+}
+
+/// The module of the shipped runner that runs the tests of such a project.
+pub(super) fn runner_module(environment: &Environment) -> &'static str {
+    match environment.setup().runner {
+        RunnerKind::Plain => "plain",
+        RunnerKind::Pytest => "reporter",
+    }
 }
 
 pub(super) fn run_command(
@@ -137,7 +141,11 @@ pub(super) fn runner_command(module: &str, instructions: &[(&str, String)]) -> C
     Command { stdin: stdin.into_bytes(), report: true, ..Command::new(["python3", "-I", "-S", "-B", "-c", &start]) }
 }
 
-fn instructions(environment: &Environment, selection: &Selection, secrets: &Secrets) -> Vec<(&'static str, String)> {
+pub(super) fn instructions(
+    environment: &Environment,
+    selection: &Selection,
+    secrets: &Secrets,
+) -> Vec<(&'static str, String)> {
     let mut lines = vec![("nonce", secrets.nonce.clone())];
     lines.extend(secrets.canaries.iter().map(|name| ("canary", name.clone())));
     lines.extend(environment.import_path().into_iter().map(|path| ("path", path)));

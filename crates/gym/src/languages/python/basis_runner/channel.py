@@ -9,15 +9,25 @@ from _json import encode_basestring_ascii as quote
 
 
 def read_instructions():
-    """The lines `key<TAB>value` as a dictionary of lists."""
+    """The instructions on standard input."""
+    return parse_instructions(read_input())
+
+
+def read_input():
+    """All of standard input, which is empty from then on."""
     data = bytearray()
     while chunk := posix.read(0, 65536):
         data += chunk
     null = posix.open("/dev/null", posix.O_RDONLY)
     posix.dup2(null, 0)
     posix.close(null)
+    return data.decode()
+
+
+def parse_instructions(text):
+    """The lines `key<TAB>value` as a dictionary of lists."""
     instructions = {}
-    for line in data.decode().split("\n"):
+    for line in text.split("\n"):
         key, _, value = line.partition("\t")
         instructions.setdefault(key, []).append(value)
     return instructions

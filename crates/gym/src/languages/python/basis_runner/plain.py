@@ -14,8 +14,8 @@ from basis_runner.channel import open_channel, read_instructions
 CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    assert 1 + 1 == 3\n"
 
 
-def main():
-    instructions = read_instructions()
+def main(instructions=None):
+    instructions = instructions or read_instructions()
     emit = open_channel(instructions["nonce"][0])
     finish, stdout, stderr = posix._exit, sys.stdout, sys.stderr
     emit("begin")

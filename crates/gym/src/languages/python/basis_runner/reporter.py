@@ -17,8 +17,8 @@ CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    asser
 UNWANTED_PLUGINS = ("pytest_cov", "xdist", "pytest_randomly", "pytest_sugar", "pytest_rerunfailures", "pytest_html")
 
 
-def main():
-    instructions = read_instructions()
+def main(instructions=None):
+    instructions = instructions or read_instructions()
     emit = open_channel(instructions["nonce"][0])
     finish, stdout, stderr = posix._exit, sys.stdout, sys.stderr
     emit("begin")
