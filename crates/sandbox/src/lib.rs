@@ -17,6 +17,8 @@ pub mod bench;
 mod enforcement;
 mod error;
 mod holding;
+#[cfg(target_os = "linux")]
+pub mod images;
 mod interrupt;
 mod output;
 pub mod pool;
