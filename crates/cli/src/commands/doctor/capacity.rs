@@ -70,7 +70,7 @@ fn idle(bounds: &Bounds) -> Check {
     let found = format!("up to {most} at once, as the limit of {bound} allows");
     match most {
         0 => Check::missing(what, found, next),
-        ..MANY => Check::poor(what, found, next),
+        1..MANY => Check::poor(what, found, next),
         _ => Check::good(what, found),
     }
 }
