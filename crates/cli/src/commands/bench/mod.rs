@@ -2,6 +2,7 @@
 
 mod engine;
 mod episodes;
+mod grader;
 mod sandbox;
 
 use crate::context::Context;
@@ -30,6 +31,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// Sandboxes: start, commands, a large repository, thousands at once
     Sandbox,
+    /// Test runs, each in a fresh sandbox, and in forks of a warm interpreter
+    Grader,
     /// Episodes per second
     Episodes,
     /// Tokens per second in training and decoding
@@ -40,6 +43,10 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     if wanted(Part::Sandbox) {
         sandbox::run(arguments.rounds, arguments.crowd, context)?;
+    }
+    context.check_stop()?;
+    if wanted(Part::Grader) {
+        grader::run(context)?;
     }
     context.check_stop()?;
     if wanted(Part::Episodes) {
@@ -73,6 +80,7 @@ impl Figure<'_> {
             return;
         }
         let compared = base.map(|(base, name)| format!(" ({:.2} × {name})", value / base)).unwrap_or_default();
-        context.printer.data(format_args!("{name}: {value:.0} {unit}{compared}"));
+        let digits = usize::from(*value < 100.0);
+        context.printer.data(format_args!("{name}: {value:.digits$} {unit}{compared}"));
     }
 }
