@@ -1,7 +1,7 @@
 //! Python projects: find an interpreter, make an environment, run tests in sandboxes, look at syntax.
 //!
-//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`report`], [`coverage`], [`evaluate`], [`syntax`]. Code of a
-//! project is never run outside a sandbox, not even to install what it needs.
+//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`report`], [`coverage`], [`evaluate`], [`warm`], [`syntax`]. Code
+//! of a project is never run outside a sandbox, not even to install what it needs.
 
 mod assemble;
 pub mod coverage;
