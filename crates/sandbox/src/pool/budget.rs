@@ -128,10 +128,10 @@ mod tests {
             }
             thread
         };
-        let threads = [ask(9), ask(1)];
+        let threads = [ask(9), ask(2)];
         assert!(budget.take_now(1).is_none(), "somebody waits");
         drop(first);
         threads.into_iter().for_each(|thread| thread.join().expect("it ended well"));
-        assert_eq!(*order.lock().expect("nobody panics"), [9, 1]);
+        assert_eq!(*order.lock().expect("nobody panics"), [9, 2]);
     }
 }

@@ -1,7 +1,7 @@
 //! What a pool may use of the machine.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bounds of a [`super::Pool`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +45,15 @@ fn available_memory() -> Option<u64> {
 /// Percent of the last ten seconds in which some process waited for memory, from which on nothing new is begun.
 const PRESSURE: f64 = 20.0;
 
-/// Waits while processes wait for memory and `others` says that some end is to be expected. Machines that do not tell are
-/// never under pressure.
+/// Nobody waits longer: the pressure may come from elsewhere, and two who wait may each be the other's only hope.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Waits for a while if processes wait for memory and `others` says that some end is to be expected. Machines that do not tell
+/// are never under pressure.
 pub(super) fn wait_for_pressure_to_fall(others: impl Fn() -> bool) {
     let read = || fs::read_to_string("/proc/pressure/memory").ok().and_then(|text| pressure(&text));
-    while read().is_some_and(|percent| percent > PRESSURE) && others() {
+    let start = Instant::now();
+    while start.elapsed() < LONGEST && read().is_some_and(|percent| percent > PRESSURE) && others() {
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! *Admission.* A sandbox is created when there is room for all the memory that it may use; a command starts when one of the
 //! machine's turns is free. Whoever cannot be served waits, and is served in the order of asking. While the kernel says that
-//! processes wait for memory, nothing new is created as long as something lives.
+//! processes wait for memory, creating waits for half a minute if something else lives.
 //! *Warm sandboxes.* Where creating takes long (a container, a pod), one that was asked for more than once is made ahead. It
 //! is untouched until it is handed out, so that nobody can tell it from a new one.
 //!
