@@ -25,9 +25,6 @@ pub(super) fn next<T: DeserializeOwned>(
     children: &OwnedFd,
 ) -> Result<Event<T>, Failure> {
     loop {
-        if let Some((pid, _)) = sys::reap() {
-            return Ok(Event::Ended(pid));
-        }
         let mut watched = [
             PollFd::new(control, PollFlags::IN),
             PollFd::new(controller, PollFlags::IN),
@@ -39,7 +36,15 @@ pub(super) fn next<T: DeserializeOwned>(
         }
         let [request, dead, signals] = watched.map(|fd| !fd.revents().is_empty());
         if signals {
-            sys::drain(children);
+            // Looking for ended children takes time in proportion to all of them, so it is done only after a signal, which
+            // stays until there are none: one signal may stand for many.
+            let ended = sys::reap().or_else(|| {
+                sys::drain(children);
+                sys::reap()
+            });
+            if let Some((pid, _)) = ended {
+                return Ok(Event::Ended(pid));
+            }
         } else if request {
             let request = control.receive().doing(|| "read a request".into())?;
             return Ok(request.map_or(Event::Alone, |(request, _)| Event::Request(request)));
