@@ -74,7 +74,8 @@ fn in_registry(text: &str) -> Result<RegistryReference, String> {
         Some((name, tag)) => (&rest[..slash + name.len()], tag),
         None => (rest, "latest"),
     };
-    let is_host = |first: &str| first == "localhost" || first.contains(['.', ':']);
+    let named = |first: &str| first.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    let is_host = |first: &str| first == "localhost" || named(first) && first.contains(['.', ':']);
     let (registry, path) = match name.split_once('/') {
         Some((first, path)) if is_host(first) => (first, path.to_owned()),
         Some(_) => (HUB, name.to_owned()),
