@@ -2,10 +2,11 @@
 //!
 //! In reading order: the nouns ([`tree`], [`project`], [`record`], [`task`], [`episode`]); where projects come from
 //! ([`sources`]) and how bugs get into them ([`mutation`], [`languages`]); what is asked and how it is graded
-//! ([`skills`], [`grade`], [`gate`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
+//! ([`skills`], [`grade`], [`gate`], [`attacks`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
 //! ([`store`]). This crate never prints, never reads the environment and never exits.
 
 pub mod agent;
+pub mod attacks;
 pub mod baseline;
 pub mod blobs;
 pub mod draft;

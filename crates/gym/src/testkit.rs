@@ -137,13 +137,33 @@ pub(crate) fn workshop() -> (tempfile::TempDir, crate::grade::Workshop) {
 
 /// The record of a bug in the inner function: the guard for values below `low` is gone.
 pub(crate) fn record(workshop: &crate::grade::Workshop) -> crate::record::BugRecord {
+    record_of(workshop, "pkg/limits.py", |text| !text.contains("return low"))
+}
+
+/// The record of the first mutation of a file whose text is wanted.
+pub(crate) fn record_of(
+    workshop: &crate::grade::Workshop,
+    path: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> crate::record::BugRecord {
     let project = project();
     let environment = workshop.environment(&project.tests).expect("plain environments need nothing");
     let (backend, layers, limits) = (workshop.backend.as_ref(), &workshop.layers, &workshop.grading_limits);
     let baseline =
         crate::baseline::baseline(backend, &environment, layers, &project, limits).expect("the package is healthy");
-    let sites = crate::mutation::mutations("pkg/limits.py", LIMITS);
-    let site =
-        sites.iter().find(|site| !site.apply(LIMITS).contains("return low")).expect("removing a guard is a mutation");
+    let text = project.tree.text(path).expect("the package has the file");
+    let sites = crate::mutation::mutations(path, text);
+    let site = sites.iter().find(|site| is_wanted(&site.apply(text))).expect("there is such a mutation");
     crate::validate::validate(backend, &environment, layers, &project, &baseline, site).expect("the bug is noticed")
+}
+
+/// Compares with a document below `docs/reference/`, or writes it where snapshots are being written.
+pub(crate) fn document(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::create_dir_all(path.parent().expect("documents lie in a folder")).expect("the folder can be made");
+        std::fs::write(&path, text).expect("the document can be written");
+    }
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(known, text, "`docs/reference/{name}` is out of date; run with INSTA_UPDATE=always and read the diff");
 }

@@ -1,9 +1,14 @@
 //! A tree of files in memory, addressed by its content.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+/// When every written file was changed: 1 January 2020.
+const TIME_OF_CHANGE: Duration = Duration::from_secs(1_577_836_800);
 
 /// Files by repository-relative path (`/` between components, no leading `/`, no `.` or `..`). Regular files only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Writes every file below `root`, which must exist.
+    /// Writes every file below `root`, which must exist. All carry the same time of change: it must not tell which file is new.
     ///
     /// # Errors
     /// The first file-system error, with its path in the message.
@@ -59,7 +64,7 @@ impl Tree {
             if let Some(parent) = target.parent() {
                 with_path(parent, std::fs::create_dir_all(parent))?;
             }
-            with_path(&target, std::fs::write(&target, bytes))?;
+            with_path(&target, write_with_time(&target, bytes))?;
         }
         Ok(())
     }
@@ -209,6 +214,12 @@ fn is_abandoned(path: &Path) -> bool {
     let lives = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
     let age = || path.metadata().ok()?.modified().ok()?.elapsed().ok();
     writer.is_some_and(|pid| !lives(pid)) && age().is_some_and(|age| age >= ABANDONED)
+}
+
+fn write_with_time(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.set_modified(SystemTime::UNIX_EPOCH + TIME_OF_CHANGE)
 }
 
 /// Adds the path to the message of a file-system error.

@@ -1,10 +1,13 @@
 //! What the graders of all skills share: the workshop in which graded code runs, the policy on what may be handed in,
-//! behaviour-preserving rewrites, and the words of a verdict. Knows no skill.
+//! behaviour-preserving rewrites, copies of tests that must fail, and the words of a verdict. Knows no skill.
 
 pub mod calls;
+pub mod clones;
 pub mod policy;
 pub mod repair;
+pub mod restate;
 pub mod rewrites;
+pub mod twins;
 pub mod verdict;
 pub mod workshop;
 

@@ -1,6 +1,7 @@
 //! What of a change set may be handed in. Edits to protected paths are stripped and named, not punished.
 
 use crate::episode::FileChange;
+use crate::project::TestSetup;
 use crate::tree::Tree;
 
 /// The allowed part of a change set, and the paths that were stripped.
@@ -14,11 +15,13 @@ pub struct Allowed {
     pub stripped: Vec<String>,
 }
 
-/// Keeps edits of source files; strips tests, runner and build configuration, and everything that Python loads by itself.
-pub fn sources_only(files: &[FileChange]) -> Allowed {
+/// Keeps edits of source files; strips the project's tests, runner and build configuration, everything that Python loads by
+/// itself, and paths that lead out of the tree.
+pub fn sources_only(files: &[FileChange], tests: &TestSetup) -> Allowed {
     let mut allowed = Allowed::default();
     for change in files {
-        if is_protected(&change.path) {
+        let is_test = || tests.files.contains(&change.path);
+        if is_protected(&change.path) || is_test() || !stays_inside(&change.path) {
             allowed.stripped.push(change.path.clone());
         } else if let Some(content) = &change.content {
             allowed.files.insert(change.path.clone(), content.clone());
@@ -27,6 +30,11 @@ pub fn sources_only(files: &[FileChange]) -> Allowed {
         }
     }
     allowed
+}
+
+/// Whether a path is relative and has no component that leads elsewhere.
+pub fn stays_inside(path: &str) -> bool {
+    !path.contains(['\\', '\0']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// Whether a path decides how tests are found, run or reported.
@@ -61,12 +69,25 @@ pub fn is_source(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::RunnerKind;
 
     #[test]
     fn edits_of_tests_and_configuration_are_stripped_and_named() {
         let change = |path: &str| FileChange { path: path.into(), content: Some("x".into()) };
-        let paths = ["pkg/a.py", "tests/test_a.py", "conftest.py", "pkg/evil.pth", "pyproject.toml", "pkg/test_b.py"];
-        let allowed = sources_only(&paths.map(change));
+        let paths = [
+            "pkg/a.py",
+            "tests/test_a.py",
+            "conftest.py",
+            "pkg/evil.pth",
+            "pyproject.toml",
+            "pkg/test_b.py",
+            "pkg/checks.py",
+            "../a.py",
+            "/etc/a.py",
+        ];
+        let files = vec!["pkg/checks.py".into()];
+        let tests = TestSetup { runner: RunnerKind::Plain, files, import_roots: vec![], requirements: vec![] };
+        let allowed = sources_only(&paths.map(change), &tests);
         assert_eq!(allowed.files.paths().collect::<Vec<_>>(), ["pkg/a.py"]);
         assert_eq!(allowed.stripped, paths[1..]);
     }

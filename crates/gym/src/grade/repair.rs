@@ -4,12 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::policy;
+use super::twins::Twins;
 use super::verdict::{Table, Verdict, full, nothing};
 use super::workshop::Workshop;
 use crate::blobs::Blobs;
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Score, Submission};
-use crate::languages::python::{Selection, TestReport};
+use crate::languages::python::{Selection, TestOutcome, TestReport};
+use crate::project::TestSetup;
 use crate::record::{BugRecord, TestId};
 use crate::skills::Rejection;
 use crate::task::Task;
@@ -62,12 +64,13 @@ impl Repair {
     }
 }
 
-/// Judges a repair: fail-to-pass tests first, then pass-to-pass; the first file with a missing or failing test decides.
+/// Judges a repair: fail-to-pass tests first, then pass-to-pass together with copies of the first that must fail; the first missing
+/// or failing test decides.
 ///
 /// # Errors
 /// Only failures of infrastructure or of the task.
 pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Submission) -> Verdict {
-    let allowed = policy::sources_only(&submission.files);
+    let allowed = policy::sources_only(&submission.files, &task.context.tests);
     if allowed.files.is_empty() && allowed.deleted.is_empty() {
         let detail = if allowed.stripped.is_empty() {
             "nothing was changed".into()
@@ -76,29 +79,61 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
         };
         return Ok(nothing("policy_stripped_empty", detail, Table::new()));
     }
-    let (buggy, _) = repair.trees(&workshop.blobs)?;
+    let (buggy, fixed) = repair.trees(&workshop.blobs)?;
     let mut base = (*buggy).clone();
     for path in &allowed.deleted {
         base.remove_below(path, &policy::is_protected);
     }
+    let tests = &task.context.tests;
     // Tests that were failing come first: most wrong repairs end there, in one cheap run.
-    for (expected, code) in [(&repair.fail_to_pass, "f2p_failed"), (&repair.pass_to_pass, "p2p_failed")] {
-        let report = workshop.run_tests(&task.context.tests, &[&base, &allowed.files], &Selection::tests(expected))?;
-        if let Some(score) = shortfall(&report, expected, code) {
-            return Ok(score);
-        }
+    let first = workshop.run_tests(tests, &[&base, &allowed.files], &Selection::tests(&repair.fail_to_pass))?;
+    if let Some(score) = shortfall(&first, &repair.fail_to_pass, "f2p_failed") {
+        return Ok(score);
+    }
+    // Which copies must fail is a function of the submission, which cannot contain its own hash.
+    let seed = blake3::hash(format!("{}{}", task.id, allowed.files.id().0).as_bytes());
+    let twins = Twins::of(&buggy, &repair.fail_to_pass, *seed.as_bytes());
+    let changed = Tree::new();
+    let changed = twins.as_ref().map_or(&changed, |twins| &twins.files);
+    let selection = Selection::tests(repair.pass_to_pass.iter().chain(twins.iter().flat_map(Twins::ids)));
+    let second = workshop.run_tests(tests, &[&base, &allowed.files, changed], &selection)?;
+    if let Some(score) = shortfall(&second, &repair.pass_to_pass, "p2p_failed") {
+        return Ok(score);
+    }
+    if let Some(twins) = &twins
+        && let Some(id) = proved_surprise(workshop, tests, &fixed, twins, &second)?
+    {
+        let detail = format!("`{id}`, a copy of a test with another expected value, does what the test does");
+        return Ok(nothing("canary_broken", detail, table(&second)));
     }
     let table =
         repair.fail_to_pass.iter().chain(&repair.pass_to_pass).map(|id| (id.clone(), "passed".into())).collect();
     Ok(full(table))
 }
 
+/// The first copy that did not do what it must, where the healthy tree shows that it must.
+fn proved_surprise(
+    workshop: &Workshop,
+    tests: &TestSetup,
+    fixed: &Tree,
+    twins: &Twins,
+    report: &TestReport,
+) -> Result<Option<TestId>, InvalidCause> {
+    let surprises: Vec<&TestId> = twins.surprises(report).collect();
+    if surprises.is_empty() {
+        return Ok(None);
+    }
+    let healthy = workshop.run_tests(tests, &[fixed, &twins.files], &Selection::tests(twins.ids()))?;
+    let void: Vec<&TestId> = twins.surprises(&healthy).collect();
+    Ok(surprises.into_iter().find(|id| !void.contains(id)).cloned())
+}
+
+fn table(report: &TestReport) -> Table {
+    let row = |(id, outcome): (&TestId, &TestOutcome)| (id.clone(), format!("{:?}", outcome.status).to_lowercase());
+    report.outcomes.iter().map(row).collect()
+}
+
 fn shortfall(report: &TestReport, expected: &[TestId], code: &str) -> Option<Score> {
     let (found, detail) = report.all_passed(expected).err()?;
-    let table = report
-        .outcomes
-        .iter()
-        .map(|(id, outcome)| (id.clone(), format!("{:?}", outcome.status).to_lowercase()))
-        .collect();
-    Some(nothing(if found == "test_failed" { code } else { found }, detail, table))
+    Some(nothing(if found == "test_failed" { code } else { found }, detail, table(report)))
 }

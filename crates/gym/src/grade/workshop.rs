@@ -8,7 +8,7 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
-use crate::languages::python::{Environment, Selection, TestReport, Toolchain, run_tests};
+use crate::languages::python::{Environment, Health, Selection, TestReport, Toolchain, run_tests};
 use crate::project::{RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
 
@@ -81,7 +81,7 @@ impl Workshop {
         self.backend.create(&spec).map_err(|error| InvalidCause::Sandbox(error.to_string()))
     }
 
-    /// Runs tests in a fresh sandbox over `trees`, lowest first.
+    /// Runs tests in a fresh sandbox over `trees`, lowest first, and once more when the report is not whole.
     ///
     /// # Errors
     /// Only failures of infrastructure.
@@ -93,8 +93,13 @@ impl Workshop {
     ) -> Result<TestReport, InvalidCause> {
         let environment = self.environment(tests)?;
         let layers = self.paths(trees)?;
-        run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.suite_limits(tests))
-            .map_err(|error| InvalidCause::Sandbox(error.to_string()))
+        let run = || {
+            run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.suite_limits(tests))
+                .map_err(|error| InvalidCause::Sandbox(error.to_string()))
+        };
+        let report = run()?;
+        // A runner that was killed from outside, or a report that was cut, looks like the work of hostile code: only that comes again.
+        if matches!(report.health, Health::NoEnd(_) | Health::Forged) { run() } else { Ok(report) }
     }
 
     /// Suites that need pytest belong to real packages, which take their time.

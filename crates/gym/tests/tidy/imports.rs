@@ -34,6 +34,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
+    // Attacks are handed in by the agent loop, through real sandboxes.
+    ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
     ("gate", &["grade", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "mutation", "skills", "validate"]),
     ("pack", &["blobs", "gate"]),

@@ -44,13 +44,21 @@ pub(super) fn submitted(submission: &Submission) -> Result<&str, (&'static str, 
     Ok(text)
 }
 
-/// Runs the script once in a fresh sandbox. Nothing but the script is taken from the agent's tree.
+/// Runs the script in a fresh sandbox, and once more when it was killed, which may have come from outside. Nothing but the script is
+/// taken from the agent's tree.
 pub(super) fn run(
     workshop: &Workshop,
     tests: &TestSetup,
     layers: &[&Tree],
     script: &str,
 ) -> Result<Exit, InvalidCause> {
+    match run_once(workshop, tests, layers, script)? {
+        Exit::Killed => run_once(workshop, tests, layers, script),
+        exit => Ok(exit),
+    }
+}
+
+fn run_once(workshop: &Workshop, tests: &TestSetup, layers: &[&Tree], script: &str) -> Result<Exit, InvalidCause> {
     let lost = |error: basis_sandbox::SandboxError| InvalidCause::Sandbox(error.to_string());
     let mut sandbox = workshop.sandbox(tests, layers, &workshop.grading_limits)?;
     sandbox.write(SCRIPT, script.as_bytes()).map_err(lost)?;

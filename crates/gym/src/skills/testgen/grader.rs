@@ -10,6 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use super::Hidden;
 use crate::episode::{InvalidCause, Score, Submission};
 use crate::grade::Workshop;
+use crate::grade::clones::embedded;
+use crate::grade::restate::restated;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
 use crate::languages::python::{Health, Selection, TestReport};
 use crate::record::TestId;
@@ -22,29 +24,44 @@ const MAX_TESTS: usize = 200;
 const CORRECT_RUNS: usize = 3;
 
 pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submission: &Submission) -> Verdict {
-    let suite = match suite(hidden, submission) {
+    let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
+    let base = read(&task.context.tree)?;
+    let suite = match suite(hidden, submission, &base) {
         Ok(suite) => suite,
         Err(score) => return Ok(score),
     };
-    let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
-    let base = read(&task.context.tree)?;
-    let run = |patch: Option<&Tree>| {
-        let layers: Vec<&Tree> = [Some(&*base), patch, Some(&suite)].into_iter().flatten().collect();
+    let run_suite = |suite: &Tree, patch: Option<&Tree>| {
+        let layers: Vec<&Tree> = [Some(&*base), patch, Some(suite)].into_iter().flatten().collect();
         workshop.run_tests(&task.context.tests, &layers, &Selection::files([hidden.test_path.clone()]))
     };
+    let run = |patch: Option<&Tree>| run_suite(&suite, patch);
     let mut table = Table::new();
     let first = run(None)?;
     let passing = match accepted(&first, "gold_rejected", "correct#0", &mut table) {
         Ok(passing) => passing,
         Err(score) => return Ok(score),
     };
+    let mut reference = Tree::new();
+    reference.insert(hidden.test_path.clone(), super::suite(hidden, &task.context.tests));
     for (name, patch) in shuffled(task, hidden, &suite) {
-        let patch: Option<Arc<Tree>> = patch.as_ref().map(read).transpose()?;
+        let mut patch: Option<Arc<Tree>> = patch.as_ref().map(read).transpose()?;
+        let last = matches!(name, Run::Rewrite(at) if at + 1 >= hidden.rewrites.len());
+        let other = last.then(|| reworded(patch.as_deref().unwrap_or(&base), &hidden.path)).flatten();
+        let is_reworded = other.is_some();
+        patch = other.map(Arc::new).or(patch);
         let report = run(patch.as_deref())?;
         let verdict = match &name {
             Run::Variant(at) => caught(&report, &passing, *at, &mut table),
             Run::Rewrite(at) => {
-                accepted(&report, "equivalent_rejected", &format!("rewrite#{at}"), &mut table).map(drop)
+                let judged = accepted(&report, "equivalent_rejected", &format!("rewrite#{at}"), &mut table).map(drop);
+                // Other words that the reference rejects, too, have another meaning.
+                match judged.is_ok() || !is_reworded || is_rewrite(&run_suite(&reference, patch.as_deref())?) {
+                    true => judged,
+                    false => {
+                        table.push((format!("rewrite#{at}"), "void".to_owned()));
+                        Ok(())
+                    }
+                }
             }
             Run::Correct(at) => accepted(&report, "flaky", &format!("correct#{at}"), &mut table).map(drop),
         };
@@ -65,14 +82,29 @@ enum Run {
 fn shuffled(task: &Task, hidden: &Hidden, suite: &Tree) -> Vec<(Run, Option<TreeId>)> {
     let mut runs: Vec<(Run, Option<TreeId>)> = (1..CORRECT_RUNS).map(|at| (Run::Correct(at), None)).collect();
     runs.extend(hidden.rewrites.iter().enumerate().map(|(at, id)| (Run::Rewrite(at), Some(id.clone()))));
+    if hidden.rewrites.is_empty() {
+        runs.push((Run::Rewrite(0), None));
+    }
     runs.extend(hidden.variants.iter().enumerate().map(|(at, id)| (Run::Variant(at), Some(id.clone()))));
     let seed = blake3::hash(format!("{}{}", task.id, suite.id().0).as_bytes());
     runs.shuffle(&mut ChaCha8Rng::from_seed(*seed.as_bytes()));
     runs
 }
 
+/// The file with the target in other words.
+fn reworded(tree: &Tree, path: &str) -> Option<Tree> {
+    let mut file = Tree::new();
+    file.insert(path, tree.get(path)?);
+    restated(&file)
+}
+
+/// Whether the reference accepts the code that it was run on.
+fn is_rewrite(reference: &TestReport) -> bool {
+    reference.health == Health::Sound && reference.outcomes.values().all(|outcome| outcome.passed())
+}
+
 /// The test file of a submission; everything else in it is ignored.
-fn suite(hidden: &Hidden, submission: &Submission) -> Result<Tree, Score> {
+fn suite(hidden: &Hidden, submission: &Submission, base: &Tree) -> Result<Tree, Score> {
     let fail = |code, detail: String| nothing(code, detail, Table::new());
     let file = submission.files.iter().find(|file| file.path == hidden.test_path);
     let Some(text) = file.and_then(|file| file.content.as_deref()) else {
@@ -81,9 +113,10 @@ fn suite(hidden: &Hidden, submission: &Submission) -> Result<Tree, Score> {
     if text.len() > MAX_BYTES {
         return Err(fail("bad_format", format!("{} bytes, at most {MAX_BYTES} are allowed", text.len())));
     }
-    // The definition of the target inside its tests would compare it with itself.
-    if text.contains(&format!("def {}(", hidden.function)) {
-        return Err(fail("embedded_reference", format!("the tests define `{}`", hidden.function)));
+    // The target inside its tests would be compared with itself.
+    let source = base.text(&hidden.path).unwrap_or_default();
+    if let Some(detail) = embedded(text, source, &hidden.function) {
+        return Err(fail("embedded_reference", detail));
     }
     let mut suite = Tree::new();
     suite.insert(hidden.test_path.clone(), text);

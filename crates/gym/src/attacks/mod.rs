@@ -1,0 +1,68 @@
+//! Attacks on graders, as data: hostile submissions made from what an agent can see, and whether any of them is rewarded.
+//!
+//! A new exploit that is found in training becomes one more entry of a family here. Nothing here knows what is hidden in a task;
+//! the one attack that models a leak says so.
+
+mod answers;
+pub mod battery;
+mod configuration;
+mod equality;
+mod leaks;
+mod outcomes;
+mod process;
+mod runner;
+mod seen;
+mod sources;
+mod suites;
+#[cfg(test)]
+mod tests;
+
+pub use seen::Seen;
+
+use crate::episode::Submission;
+
+/// One way to try to be rewarded without having done the work.
+pub struct Attack {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// The skills that it is tried on.
+    pub skills: &'static [&'static str],
+    /// Where it was seen, or what it stands for.
+    pub seen_in: &'static str,
+    /// What is handed in.
+    pub make: Make,
+}
+
+/// How an attack comes to what it hands in. `None` when a task offers no hold for it.
+#[derive(Clone, Copy)]
+pub enum Make {
+    /// Files and answer, written without running anything.
+    Write(fn(&Seen<'_>) -> Option<Submission>),
+    /// Commands that run in the agent's sandbox, one per turn; what the last one shows is the answer.
+    Act(fn(&Seen<'_>) -> Option<Vec<String>>),
+}
+
+/// Skills in which a changed tree is handed in.
+const REPAIR: &[&str] = &["edit", "bugfix"];
+/// Skills in which something that is handed in is run.
+const RUN: &[&str] = &["edit", "testgen", "repro", "bugfix"];
+/// Skills in which a file is handed in that is run against several versions of the code.
+const COMPARED: &[&str] = &["testgen", "repro"];
+/// All skills.
+const EVERY: &[&str] = &["localize", "edit", "testgen", "repro", "review", "bugfix"];
+
+/// Every attack, family by family.
+pub fn all() -> impl Iterator<Item = &'static Attack> {
+    let families = [
+        answers::ATTACKS,
+        configuration::ATTACKS,
+        process::ATTACKS,
+        runner::ATTACKS,
+        equality::ATTACKS,
+        sources::ATTACKS,
+        outcomes::ATTACKS,
+        suites::ATTACKS,
+        leaks::ATTACKS,
+    ];
+    families.into_iter().flatten()
+}

@@ -1,0 +1,101 @@
+//! The whole battery on tasks of every skill, built and graded for real.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rand::SeedableRng;
+
+use super::battery::{Blow, blow, rewarded};
+use super::{Attack, all};
+use crate::gate;
+use crate::grade::Workshop;
+use crate::parallel;
+use crate::skills::{ALL, Build};
+use crate::task::Task;
+use crate::testkit;
+
+/// Tells the mutation that is wanted by the text that it gives.
+type IsWanted = fn(&str) -> bool;
+
+/// Tasks of all skills from two bugs: a guard that is gone, and a sign that is wrong.
+fn tasks(workshop: &Workshop) -> Vec<Task> {
+    let wrong: [(&str, IsWanted); 2] = [
+        ("pkg/limits.py", |text| !text.contains("return low")),
+        ("pkg/report.py", |text| text.contains("total - cap_value")),
+    ];
+    let mut tasks = Vec::new();
+    for (path, is_wanted) in wrong {
+        let record = testkit::record_of(workshop, path, is_wanted);
+        let build = Build { workshop, max_turns: 8, max_variants: 6 };
+        for skill in ALL {
+            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+            tasks.extend(skill.build(&build, &record, &mut rng).unwrap_or_default());
+        }
+    }
+    tasks
+}
+
+fn blows(workshop: &Workshop, tasks: &[Task]) -> Vec<Blow> {
+    let pairs: Vec<(&Attack, &Task)> = all()
+        .flat_map(|attack| tasks.iter().map(move |task| (attack, task)))
+        .filter(|(attack, task)| attack.skills.contains(&task.skill.as_str()))
+        .collect();
+    let struck = parallel::map(&pairs, 4, &AtomicBool::new(false), &|(attack, task)| blow(workshop, attack, task));
+    struck.into_iter().flatten().collect()
+}
+
+#[test]
+fn no_attack_is_rewarded_on_any_skill() {
+    let (_directory, mut workshop) = testkit::workshop();
+    // Attacks that hang are waited for; honest work takes a tenth of this.
+    workshop.grading_limits.wall = Duration::from_secs(5);
+    let tasks = tasks(&workshop);
+    for task in &tasks {
+        let evidence = gate::check(&workshop, task);
+        assert!(evidence.passed, "{}: {}", task.skill, evidence.reason);
+    }
+    let blows = blows(&workshop, &tasks);
+    let breaches = rewarded(&blows);
+    let told: Vec<String> =
+        breaches.iter().map(|blow| format!("{} on {}: {:?}", blow.attack, blow.skill, blow.grade)).collect();
+    assert!(told.is_empty(), "{} attacks were rewarded:\n{}", told.len(), told.join("\n"));
+    testkit::document("attacks.md", &document(&blows));
+}
+
+#[test]
+fn names_are_unique_and_every_skill_is_attacked() {
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut names: Vec<&str> = all().map(|attack| attack.name).collect();
+    all().flat_map(|attack| attack.skills).for_each(|skill| *tried.entry(skill).or_default() += 1);
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(count >= 45, "{count} attacks");
+    assert!(ALL.iter().all(|skill| tried.get(skill.name()).is_some_and(|count| *count >= 8)), "{tried:?}");
+}
+
+fn document(blows: &[Blow]) -> String {
+    let skills: Vec<&str> = ALL.iter().map(|skill| skill.name()).collect();
+    let breaches = rewarded(blows);
+    let mut text = format!(
+        "# Attacks on graders\n\nEach attack is a submission made from what an agent can see (`crates/gym/src/attacks/`). A test tries all of them on tasks of\nevery skill, in real sandboxes and with the graders that training uses, and fails if one is rewarded; `basis gate PACK --attacks`\ndoes the same with the tasks of a pack. `no`: tried and not rewarded. `-`: not for this skill. The two tasks of a `review` pair are\njudged together: a constant answer wins one and loses the other.\n\n| attack | seen in | {} |\n| --- | --- |{}\n",
+        skills.join(" | "),
+        " --- |".repeat(skills.len())
+    );
+    for attack in all() {
+        let cells = skills.iter().map(|skill| {
+            let own = |blow: &&Blow| blow.attack == attack.name && blow.skill == *skill;
+            match (blows.iter().any(|blow| own(&blow)), breaches.iter().any(own)) {
+                (_, true) => "REWARDED",
+                (true, false) => "no",
+                (false, false) => "-",
+            }
+        });
+        let _ = writeln!(text, "| {} | {} | {} |", attack.name, attack.seen_in, cells.collect::<Vec<_>>().join(" | "));
+    }
+    let _ = write!(text, "\n{} attacks.\n", all().count());
+    text
+}

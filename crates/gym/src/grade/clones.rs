@@ -1,0 +1,124 @@
+//! Whether a test file carries the function under test with it, under whatever name: then it compares the function with itself.
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+use tree_sitter::{Node, Parser};
+
+use crate::languages::python::syntax::functions;
+
+/// Similarity from which a helper is a copy: twice the common tokens by all tokens, names not counted.
+const COPY: f64 = 0.6;
+/// Shorter functions resemble each other by chance.
+const FEWEST_TOKENS: usize = 12;
+/// What runs text as code.
+const RUN_TEXT: [&str; 6] = ["exec", "eval", "compile", "__import__", "FunctionType", "CodeType"];
+
+/// What in the test file is the target again, or makes code of text, which could be it.
+pub fn embedded(tests: &str, source: &str, function: &str) -> Option<String> {
+    let target = functions(source).into_iter().find(|span| span.class.is_none() && span.name == function);
+    let target = target.map(|span| tokens(&source[span.start..span.end])).unwrap_or_default();
+    if functions(tests).iter().any(|span| span.name == function) {
+        return Some(format!("the tests define `{function}`"));
+    }
+    if let Some(name) = runs_text(tests) {
+        return Some(format!("the tests call `{name}`, which runs text as code"));
+    }
+    let helpers = functions(tests).into_iter().filter(|span| !span.name.starts_with("test"));
+    let copy = |text: &str| target.len() >= FEWEST_TOKENS && similarity(&target, &tokens(text)) >= COPY;
+    helpers
+        .into_iter()
+        .find(|span| copy(&tests[span.start..span.end]))
+        .map(|span| format!("the helper `{}` of the tests resembles `{function}`", span.name))
+}
+
+/// The name of a call that runs text as code.
+fn runs_text(tests: &str) -> Option<&'static str> {
+    let mut found = None;
+    visit(parse(tests).root_node(), &mut |node| {
+        if node.kind() == "call"
+            && let Some(callee) = node.child_by_field_name("function")
+        {
+            let name = callee.child_by_field_name("attribute").unwrap_or(callee);
+            // `re.compile` and the like are no such call.
+            let of_module = callee.kind() == "attribute" && !tests[callee.byte_range()].starts_with("builtins.");
+            let known = RUN_TEXT.iter().find(|it| **it == &tests[name.byte_range()]);
+            found = found.or(known.copied().filter(|it| !of_module || it.ends_with("Type")));
+        }
+    });
+    found
+}
+
+/// Tokens of the code without comments and its docstring; names are all alike.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    visit(parse(text).root_node(), &mut |node| {
+        let parent = node.parent().map_or("", |parent| parent.kind());
+        if node.kind() == "string" && parent != "expression_statement" {
+            tokens.push("text".to_owned());
+        } else if node.child_count() == 0
+            && !node.kind().starts_with("string")
+            && !matches!(node.kind(), "comment" | "escape_sequence")
+        {
+            let name = node.kind() == "identifier";
+            tokens.push(if name { "name".to_owned() } else { text[node.byte_range()].to_owned() });
+        }
+    });
+    tokens.retain(|token| !token.trim().is_empty());
+    tokens
+}
+
+fn similarity(one: &[String], other: &[String]) -> f64 {
+    let common: usize = capture_diff_slices(Algorithm::Lcs, one, other)
+        .iter()
+        .map(|op| if let DiffOp::Equal { len, .. } = op { *len } else { 0 })
+        .sum();
+    2.0 * common as f64 / (one.len() + other.len()).max(1) as f64
+}
+
+fn parse(text: &str) -> tree_sitter::Tree {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
+    parser.parse(text, None).expect("parsing is never cancelled")
+}
+
+fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
+    see(node);
+    let mut cursor = node.walk();
+    for child in node.children(&mut cursor) {
+        visit(child, see);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "def cap(value, low, high):\n    \"\"\"Doc.\"\"\"\n    if value < low:\n        return low\n    if value > high:\n        return high\n    return value\n";
+
+    fn check(tests: &str) -> Option<String> {
+        embedded(tests, SOURCE, "cap")
+    }
+
+    #[test]
+    fn a_copy_is_found_under_any_name_and_in_text() {
+        for tests in [
+            SOURCE.to_owned(),
+            SOURCE.replace("cap", "expected"),
+            SOURCE.replace("cap", "_e").replace("value", "v").replace("low", "a").replace("high", "b"),
+            "n = {}\nexec('def cap(): pass', n)\n".to_owned(),
+            "import types\nf = types.FunctionType(code, {})\n".to_owned(),
+        ] {
+            assert!(check(&tests).is_some(), "{tests}");
+        }
+    }
+
+    #[test]
+    fn honest_tests_and_helpers_are_no_copies() {
+        for tests in [
+            "def test_a():\n    assert cap(3, 1, 5) == 3\n    assert cap(0, 1, 5) == 1\n",
+            "import re\n\ndef check(value, expected):\n    assert re.compile('a') and cap(value, 1, 5) == expected\n\ndef test_a():\n    check(3, 3)\n",
+            "def middle(values):\n    return sorted(values)[1]\n\ndef test_a():\n    assert cap(3, 1, 5) == middle([3, 1, 5])\n",
+        ] {
+            assert_eq!(check(tests), None, "{tests}");
+        }
+    }
+}
