@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Command, Limits, Mount, Output, Sandbox, SandboxSpec};
+use basis_sandbox::{Backend, Command, Limits, Mount, Output, Sandbox, SandboxError, SandboxSpec};
 use tempfile::TempDir;
 
 /// A layer of files in a directory of its own.
@@ -83,6 +83,18 @@ pub(crate) fn text(sandbox: &mut dyn Sandbox, script: &str) -> String {
 pub(crate) fn fails(sandbox: &mut dyn Sandbox, script: &str) {
     let output = run(sandbox, script);
     assert!(!output.outcome.success(), "{script} succeeded:\n{}{}", output.stdout.text(), output.stderr.text());
+}
+
+/// The result of an operation, or `None` when the backend says that it has no such operation.
+pub(crate) fn supported<T>(result: Result<T, SandboxError>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error @ SandboxError::Unsupported { .. }) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A number of seconds to sleep that nobody else uses, by which the process is found from the host.

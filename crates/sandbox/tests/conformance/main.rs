@@ -5,13 +5,17 @@
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
 mod commands;
+mod copies;
 mod differences;
 mod fixture;
+mod interrupts;
 mod isolation;
 mod leftovers;
 mod lifetime;
 mod limits;
 mod paths;
+mod shells;
+mod sizes;
 mod specification;
 mod user;
 
@@ -52,6 +56,30 @@ mod facts {
             links_are_never_followed
             fifos_do_not_block
             what_is_made_unreadable_is_read_all_the_same;
+        shells:
+            directory_variables_functions_and_status_live_on
+            a_line_is_as_separate_as_a_command
+            background_jobs_live_on_and_are_not_heard_later
+            a_shell_that_ends_is_followed_by_a_new_one
+            a_line_that_runs_out_of_time_takes_the_shell_along;
+        interrupts:
+            output_arrives_while_the_command_runs
+            a_sink_gets_all_of_both_streams
+            a_command_is_interrupted_from_another_thread
+            a_line_is_interrupted_and_its_shell_lives_on;
+        copies:
+            a_fork_goes_on_from_the_same_files
+            a_fork_has_the_same_mounts_and_limits
+            a_snapshot_is_a_layer_that_shows_the_same
+            nothing_moves_while_files_are_copied;
+        sizes:
+            ten_megabytes_go_in_and_out
+            a_hundred_thousand_files_are_listed
+            names_are_any_text
+            names_that_are_not_text_are_listed_as_such
+            files_with_holes_cost_what_is_in_them
+            whatever_modes_are_left_behind_is_listed
+            the_clock_is_that_of_the_machine_and_cannot_be_set;
         differences:
             nothing_changed_is_no_change
             each_kind_of_change_is_listed

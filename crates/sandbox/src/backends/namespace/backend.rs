@@ -84,11 +84,11 @@ impl Backend for NamespaceBackend {
     fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
         let checked = check(spec, self.client.groups().is_none())?;
         let new = self.client.create(&checked)?;
-        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, new)?))
+        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, new, |_| Ok(()))?))
     }
 }
 
-fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
+pub(super) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
     let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
     if spec.layers.is_empty() {
         return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
@@ -117,6 +117,7 @@ fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError
         mounts: spec.mounts.iter().map(show).collect(),
         limits: spec.limits.clone(),
         watch_memory,
+        filled: false,
     })
 }
 

@@ -9,23 +9,23 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// Opens `path` below `root` with exactly these flags; the empty path is `root` itself.
-pub(super) fn open(root: impl AsFd, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+pub(super) fn open(root: impl AsFd, path: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnedFd> {
     let resolve =
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-    let path = if path.is_empty() { "." } else { path };
+    let path = if path.as_ref().as_os_str().is_empty() { Path::new(".") } else { path.as_ref() };
     let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o644) } else { Mode::empty() };
     Ok(rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, mode, resolve)?)
 }
 
 /// Opens a regular file for reading; never waits for a fifo.
-pub(super) fn read(root: impl AsFd, path: &str) -> io::Result<File> {
-    checked(path)?;
+pub(super) fn read(root: impl AsFd, path: impl AsRef<Path>) -> io::Result<File> {
+    checked(path.as_ref())?;
     regular(open(root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?)
 }
 
 /// Opens a regular file for writing, empties it, and makes it and its parents if they are missing.
 pub(super) fn create(root: impl AsFd, path: &str) -> io::Result<File> {
-    checked(path)?;
+    checked(Path::new(path))?;
     make_parents(&root, path)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = regular(open(root, path, flags)?)?;
@@ -42,9 +42,10 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 }
 
 /// Refuses paths that are absolute, go up, or name no file.
-fn checked(path: &str) -> io::Result<()> {
+fn checked(path: &Path) -> io::Result<()> {
     let inside = |component| matches!(component, Component::Normal(_) | Component::CurDir);
-    if path.is_empty() || path.ends_with('/') || !Path::new(path).components().all(inside) {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes.is_empty() || bytes.ends_with(b"/") || !path.components().all(inside) {
         return Err(Errno::XDEV.into());
     }
     Ok(())

@@ -14,7 +14,11 @@ use super::unlock::unlocking;
 use crate::{Change, ChangeKind, FileEdit};
 
 /// Directories nested deeper than this are reported as one [`ChangeKind::Special`] and not looked into.
-const DEEPEST: usize = 200;
+pub(super) const DEEPEST: usize = 200;
+/// The same for directories whose path has more bytes than this.
+pub(super) const LONGEST: usize = 3000;
+/// The attribute of a directory that hides everything below it in lower layers.
+pub(super) const OPAQUE: &str = "user.overlay.opaque";
 
 /// What `upper` changes in `layers` (lowest first), sorted by path; a replaced path is `Deleted` and then what it is now.
 pub(super) fn list(upper: &OwnedFd, layers: Vec<OwnedFd>) -> io::Result<Vec<Change>> {
@@ -39,7 +43,13 @@ impl Walk<'_> {
             rustix::fs::statat(&directory, ".", AtFlags::empty())?;
             Ok(directory)
         };
-        let (directory, _locks) = unlocking(self.upper, path, open)?;
+        let (directory, _locks) = match unlocking(self.upper, path, open) {
+            Err(error) if is_hostile(&error) && !path.is_empty() => {
+                self.oddity(path, &error);
+                return Ok(());
+            }
+            other => other?,
+        };
         let hidden = hidden || is_opaque(&directory);
         let mut present = BTreeSet::new();
         for name in names(&directory)? {
@@ -56,7 +66,10 @@ impl Walk<'_> {
                     continue;
                 }
             }
-            self.entry(&child, &data, hidden, depth)?;
+            match self.entry(&child, &data, hidden, depth) {
+                Err(error) if is_hostile(&error) => self.oddity(&child, &error),
+                other => other?,
+            }
         }
         if hidden {
             for gone in self.lower.names(path)?.difference(&present) {
@@ -83,7 +96,7 @@ impl Walk<'_> {
             self.push(path, ChangeKind::Deleted);
         }
         match kind {
-            FileType::Directory if depth == DEEPEST || path.len() > 3000 => self.push(path, ChangeKind::Special),
+            FileType::Directory if depth == DEEPEST || path.len() > LONGEST => self.push(path, ChangeKind::Special),
             FileType::Directory => {
                 if before.is_some_and(|(_, before)| before.st_mode != data.st_mode && kind_before == Some(kind)) {
                     self.push(path, ChangeKind::Directory { mode: data.st_mode & 0o7777 });
@@ -129,6 +142,13 @@ impl Walk<'_> {
         Ok((before.st_mode != data.st_mode).then_some(FileEdit::Mode))
     }
 
+    /// Lists what cannot be looked at as it should; what is not there any more needs no mention.
+    fn oddity(&mut self, path: &str, error: &io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            self.push(path, ChangeKind::Special);
+        }
+    }
+
     fn push(&mut self, path: &str, kind: ChangeKind) {
         self.changes.push(Change { path: path.into(), kind });
     }
@@ -147,6 +167,7 @@ impl Lower {
                     return Ok((!is_whiteout(&data)).then_some((index, data)));
                 }
                 Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOENT) if index > 0 && hides_below(layer, path) => return Ok(None),
                     Some(libc::ENOENT) => {}
                     // A file or link of this layer stands where lower ones have a directory, and hides it.
                     Some(libc::ENOTDIR | libc::ELOOP) => return Ok(None),
@@ -159,11 +180,24 @@ impl Lower {
 
     /// All names in the directory `path`.
     fn names(&self, path: &str) -> io::Result<BTreeSet<String>> {
-        let mut all = BTreeSet::new();
-        for layer in self.0.iter().rev() {
+        let (mut all, mut gone) = (BTreeSet::new(), BTreeSet::new());
+        for (index, layer) in self.0.iter().enumerate().rev() {
             match beneath::open(layer, path, OFlags::RDONLY | OFlags::DIRECTORY) {
-                Ok(directory) => all.extend(names(&directory)?.into_iter().flat_map(String::from_utf8)),
+                Ok(directory) => {
+                    for name in names(&directory)?.into_iter().flat_map(String::from_utf8) {
+                        let data = rustix::fs::statat(&directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
+                        if is_whiteout(&data) {
+                            gone.insert(name);
+                        } else if !gone.contains(&name) {
+                            all.insert(name);
+                        }
+                    }
+                    if index > 0 && (is_opaque(&directory) || hides_below(layer, path)) {
+                        break;
+                    }
+                }
                 Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOENT) if index > 0 && hides_below(layer, path) => break,
                     Some(libc::ENOENT) => {}
                     Some(libc::ENOTDIR | libc::ELOOP) => break,
                     _ => return Err(error),
@@ -172,6 +206,20 @@ impl Lower {
         }
         Ok(all)
     }
+}
+
+/// Whether a directory of `layer` on the way to `path` hides what lower layers have there.
+fn hides_below(layer: &OwnedFd, path: &str) -> bool {
+    let ways = path.match_indices('/').map(|(index, _)| &path[..index]);
+    ways.chain([""]).any(|way| {
+        beneath::open(layer, way, OFlags::RDONLY | OFlags::DIRECTORY).is_ok_and(|directory| is_opaque(&directory))
+    })
+}
+
+/// Whether an error says something about a path that hostile code made, and nothing about this machine.
+fn is_hostile(error: &io::Error) -> bool {
+    let odd = [libc::EACCES, libc::EPERM, libc::ENOENT, libc::ENOTDIR, libc::ENAMETOOLONG, libc::ESTALE];
+    beneath::is_refusal(error) || error.raw_os_error().is_some_and(|number| odd.contains(&number))
 }
 
 fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
@@ -190,13 +238,13 @@ fn link_target(root: &OwnedFd, path: &str) -> io::Result<Vec<u8>> {
     Ok(rustix::fs::readlinkat(link, "", Vec::new())?.into_bytes())
 }
 
-fn is_whiteout(data: &Stat) -> bool {
+pub(super) fn is_whiteout(data: &Stat) -> bool {
     FileType::from_raw_mode(data.st_mode) == FileType::CharacterDevice && data.st_rdev == 0
 }
 
-fn is_opaque(directory: &OwnedFd) -> bool {
+pub(super) fn is_opaque(directory: &OwnedFd) -> bool {
     let mut value = [0; 8];
-    rustix::fs::fgetxattr(directory, "user.overlay.opaque", &mut value).is_ok_and(|length| &value[..length] == b"y")
+    rustix::fs::fgetxattr(directory, OPAQUE, &mut value).is_ok_and(|length| &value[..length] == b"y")
 }
 
 fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {

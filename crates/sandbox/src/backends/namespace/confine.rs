@@ -1,15 +1,14 @@
 //! What is taken away from a box after it is set up, and from each command before it starts.
-//!
-//! System-call filters and Landlock rules would be added here; there are none now.
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::protocol::{Doing, Failure};
-use super::sys;
+use super::syscalls::Filter;
+use super::{landlock, sys};
 use crate::Limits;
 
 /// Gives up for good, in the box itself, all that neither it nor its commands will need.
-pub(super) fn confine_box() -> Result<(), Failure> {
+pub(super) fn confine_box(workdir: &str, filter: &Filter) -> Result<(), Failure> {
     rustix::thread::set_no_new_privs(true).doing(|| "set no_new_privs".into())?;
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
@@ -18,7 +17,9 @@ pub(super) fn confine_box() -> Result<(), Failure> {
         }
     }
     // The host's `write` must work whatever modes commands left behind.
-    keep_capabilities(CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL)
+    keep_capabilities(CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL)?;
+    landlock::restrict(workdir).map_err(|error| Failure::new(format!("set Landlock rules ({error})"), &denied()))?;
+    filter.install()
 }
 
 /// Limits one command and drops what the box kept; runs in the child just before the program starts.
@@ -42,6 +43,10 @@ pub(super) fn confine_command(limits: &Limits, watch_memory: bool) -> Result<(),
         sys::limit(libc::RLIMIT_DATA, limits.memory_bytes).doing(|| "set the limit of memory".into())?;
     }
     keep_capabilities(CapabilitySet::empty())
+}
+
+fn denied() -> std::io::Error {
+    std::io::Error::from_raw_os_error(libc::EPERM)
 }
 
 fn keep_capabilities(kept: CapabilitySet) -> Result<(), Failure> {

@@ -3,23 +3,26 @@
 //! Commands are hostile and share its pid namespace; it is not dumpable, so that they cannot look into it, and its end
 //! of the channel is never inherited. When the channel closes it ends, and the kernel kills everything else with it.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
 
 use super::command::{self, Start};
 use super::keeper::Trees;
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
-use super::{beneath, confine, setup, sys, watch};
+use super::syscalls::Filter;
+use super::{beneath, confine, setup, shell, sys, watch};
 
 /// Becomes the box of `spec` and serves until the controller is gone.
-pub(super) fn run(spec: &BoxSpec, trees: Trees, channel: Channel) -> ! {
+pub(super) fn run(spec: &BoxSpec, trees: Trees, filter: &Filter, channel: Channel) -> ! {
     // Signals that would end any other process, also that of a panic, do nothing to PID 1.
     std::panic::set_hook(Box::new(|_| sys::exit(101)));
     if !matches!(channel.receive(), Ok(Some((BoxRequest::Start, _)))) {
         sys::exit(1);
     }
-    match Init::start(spec, trees, channel) {
+    match Init::start(spec, trees, filter, channel) {
         Ok(mut init) => init.serve(),
         Err((channel, failure)) => {
             // Without a reader there is nobody to tell.
@@ -36,40 +39,44 @@ struct Init<'a> {
     workdir: OwnedFd,
     /// The command that the controller waits for.
     running: Option<i32>,
-    /// Whether it is being killed for its memory.
+    /// The shell that stays alive.
+    shell: Option<i32>,
+    /// Whether everything is being killed for its memory.
     out_of_memory: bool,
+    /// Whether there were as many processes as there may be since the command started.
+    crowded: bool,
 }
 
 impl<'a> Init<'a> {
-    fn start(spec: &'a BoxSpec, trees: Trees, channel: Channel) -> Result<Self, (Channel, Failure)> {
-        let prepared = setup::set_up(spec, trees).and_then(|view| {
+    fn start(spec: &'a BoxSpec, trees: Trees, filter: &Filter, channel: Channel) -> Result<Self, (Channel, Failure)> {
+        let prepared = setup::set_up(spec, trees, &channel).and_then(|view| {
             let children = sys::child_signals().doing(|| "watch children".into())?;
-            confine::confine_box()?;
+            confine::confine_box(&spec.workdir, filter)?;
             Ok((view, children))
         });
         let (view, children) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => return Err((channel, failure)),
         };
-        if channel.send(&BoxReply::Ready, &[view.workdir.as_fd(), view.upper.as_fd()]).is_err() {
+        if channel.send(&BoxReply::Ready, &[view.workdir.as_fd(), view.stage.as_fd()]).is_err() {
             sys::exit(0);
         }
-        drop(view.upper);
+        drop(view.stage);
         let [channel, children, workdir] = keep_only([channel.into_fd(), children, view.workdir]);
-        Ok(Self { spec, channel: Channel::new(channel), children, workdir, running: None, out_of_memory: false })
+        let channel = Channel::new(channel);
+        Ok(Self { spec, channel, children, workdir, running: None, shell: None, out_of_memory: false, crowded: false })
     }
 
     fn serve(&mut self) -> ! {
         loop {
             let mut watched = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
             // Interruption is the only failure that is possible here; the loop looks again.
-            let watching = self.spec.watch_memory && self.running.is_some();
+            let watching = self.running.is_some() || (self.spec.watch_memory && !sys::childless());
             let period = watch::PERIOD.try_into().expect("the time is short");
             let _ = rustix::event::poll(&mut watched, watching.then_some(&period));
             let [request, children] = watched.map(|fd| !fd.revents().is_empty());
-            if watching && watch::memory_in_use() > self.spec.limits.memory_bytes {
-                self.out_of_memory = true;
-                sys::kill_all();
+            if watching {
+                self.watch();
             }
             if children {
                 self.reap();
@@ -85,22 +92,75 @@ impl<'a> Init<'a> {
 
     fn answer(&mut self, request: BoxRequest, descriptors: Vec<OwnedFd>) {
         match request {
-            BoxRequest::Start => {}
+            BoxRequest::Start | BoxRequest::Make(_) | BoxRequest::Filled => {}
             BoxRequest::Execute { argv, env, cwd } => {
-                let cwd = cwd.as_deref().unwrap_or(&self.spec.workdir);
-                let (limits, watch_memory) = (&self.spec.limits, self.spec.watch_memory);
-                let start = Start { argv: &argv, env: &env, cwd, descriptors, limits, watch_memory };
-                match command::start(start).doing(|| "start a command".into()) {
+                self.crowded = false;
+                match self.start_command(&argv, &env, cwd.as_deref(), descriptors) {
                     Ok(pid) => self.running = Some(pid),
                     Err(failure) => self.reply(&BoxReply::Failed(failure)),
                 }
             }
+            BoxRequest::OpenShell { env } => match self.open_shell(&env, descriptors) {
+                Ok(pid) => {
+                    self.shell = Some(pid);
+                    self.reply(&BoxReply::ShellOpened);
+                }
+                Err(failure) => self.reply(&BoxReply::Failed(failure)),
+            },
             BoxRequest::Kill => sys::kill_all(),
+            BoxRequest::Interrupt { shell } => {
+                if let Some(leader) = if shell { self.shell } else { self.running } {
+                    sys::interrupt_group(leader);
+                }
+            }
+            BoxRequest::Count => {
+                let crowded = self.is_crowded(0);
+                self.reply(&BoxReply::Counted { crowded });
+            }
+            BoxRequest::Halt(halt) => {
+                sys::signal_all(if halt { libc::SIGSTOP } else { libc::SIGCONT });
+                self.reply(&BoxReply::Halted);
+            }
             BoxRequest::Write { path, length } => {
                 let written = self.write(&path, length);
                 self.reply(&BoxReply::Written(written.err()));
             }
         }
+    }
+
+    fn start_command(
+        &self,
+        argv: &[String],
+        env: &BTreeMap<String, String>,
+        cwd: Option<&str>,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<i32, Failure> {
+        let cwd = cwd.unwrap_or(&self.spec.workdir);
+        let (limits, watch_memory) = (&self.spec.limits, self.spec.watch_memory);
+        let start = Start { argv, env, cwd, descriptors, limits, watch_memory };
+        command::start(start).doing(|| "start a command".into())
+    }
+
+    fn open_shell(&self, env: &BTreeMap<String, String>, descriptors: Vec<OwnedFd>) -> Result<i32, Failure> {
+        let stdin = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let mut all = vec![stdin.doing(|| "open /dev/null".into())?];
+        all.extend(descriptors);
+        self.start_command(&shell::argv(), env, None, all)
+    }
+
+    /// Looks at what the kernel does not count on every machine.
+    fn watch(&mut self) {
+        if self.spec.watch_memory && watch::memory_in_use() > self.spec.limits.memory_bytes {
+            self.out_of_memory = true;
+            sys::kill_all();
+        }
+        self.crowded |= self.running.is_some() && self.is_crowded(0);
+    }
+
+    /// Whether there is no room for a process more, `gone` of which have just ended.
+    fn is_crowded(&self, gone: u64) -> bool {
+        // The box itself counts.
+        watch::threads() + gone > self.spec.limits.processes
     }
 
     fn write(&self, path: &str, length: u64) -> Result<(), Failure> {
@@ -127,9 +187,17 @@ impl<'a> Init<'a> {
         while let Some((pid, status)) = sys::reap() {
             if self.running == Some(pid) {
                 self.running = None;
+                let crowded = std::mem::take(&mut self.crowded) || (status != 0 && self.is_crowded(1));
                 command::kill_session(pid);
                 let out_of_memory = std::mem::take(&mut self.out_of_memory);
-                self.reply(&BoxReply::Exited { status, out_of_memory });
+                self.reply(&BoxReply::Exited { status, out_of_memory, crowded });
+            } else if self.shell == Some(pid) {
+                self.shell = None;
+                command::kill_session(pid);
+                // A command that is being killed for the same reason is told later, and told so too.
+                let out_of_memory = self.out_of_memory;
+                self.out_of_memory &= self.running.is_some();
+                self.reply(&BoxReply::ShellEnded { status, out_of_memory });
             }
         }
     }

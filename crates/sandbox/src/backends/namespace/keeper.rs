@@ -12,6 +12,7 @@ use super::events::{self, Event};
 use super::init;
 use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply};
 use super::sys::{self, Cloned};
+use super::syscalls::Filter;
 use super::template::{self, Templates};
 use super::userns::{self, Identities, Maps, Owner};
 
@@ -29,11 +30,12 @@ pub(super) fn run(
     templates: &mut Templates,
     identities: &Identities,
     slot: u32,
+    filter: &Filter,
 ) -> ! {
     sys::close_foreign(open);
     let served = start().and_then(|children| {
         let (host, mapped) = (identities.host(slot), identities.are_mapped());
-        Keeper { control, controller, children, templates, maps: Maps::default(), host, mapped }.serve()
+        Keeper { control, controller, children, templates, maps: Maps::default(), host, mapped, filter }.serve()
     });
     // What runs below dies with this process.
     sys::exit(i32::from(served.is_err()))
@@ -55,6 +57,8 @@ struct Keeper<'a> {
     host: Owner,
     /// Whether host directories have to be shown as owned by that id.
     mapped: bool,
+    /// What its boxes may ask of the kernel.
+    filter: &'a Filter,
 }
 
 impl Keeper<'_> {
@@ -85,7 +89,7 @@ impl Keeper<'_> {
             Cloned::Child => {
                 // With a copy of the keeper's end, a box whose keeper is killed now would wait for it forever.
                 sys::close_foreign(&[ours.as_fd()]);
-                init::run(spec, trees, theirs)
+                init::run(spec, trees, self.filter, theirs)
             }
             Cloned::Parent { pid, pidfd } => Ok::<_, std::io::Error>((pid, pidfd)),
         };

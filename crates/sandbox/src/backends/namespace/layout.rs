@@ -3,12 +3,39 @@
 /// The tmpfs of a box while it is being set up; gone afterwards.
 pub(super) const STAGE: &str = "/.box";
 
+/// Directories of the tmpfs that hold what commands write, and their modes.
+pub(super) const FILES_OF_BOX: &[(&str, u32)] = &[(UPPER, 0o755), ("tmp", 0o1777), ("shm", 0o1777)];
+/// The upper directory of the overlay.
+pub(super) const UPPER: &str = "upper";
+
 /// Directories that every root has, besides those of the system and of the specification.
 pub(super) const DIRECTORIES: &[&str] =
     &["/etc", "/etc/alternatives", "/dev", "/dev/shm", "/proc", "/tmp", "/usr", "/var", "/var/tmp", "/run", STAGE];
 
 /// Directories below which a box makes mount points itself, because they differ from box to box.
 pub(super) const PRIVATE: &[&str] = &["/tmp", "/dev/shm", "/var/tmp"];
+
+/// A directory with nothing in it.
+pub(super) const NOTHING: &str = "/run";
+
+/// Files of `proc` that tell about the machine rather than about the box, and that anybody may read.
+pub(super) const MASKED_FILES: &[&str] = &[
+    "/proc/cmdline",
+    "/proc/config.gz",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/key-users",
+    "/proc/keys",
+    "/proc/modules",
+    "/proc/sched_debug",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+];
+
+/// The same for directories.
+pub(super) const MASKED_DIRECTORIES: &[&str] =
+    &["/proc/acpi", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/scsi"];
 
 /// Small files of `/etc`.
 pub(super) const FILES: &[(&str, &str)] = &[

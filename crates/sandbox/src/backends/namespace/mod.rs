@@ -7,7 +7,7 @@
 //!
 //! A box has one identity, the user `user`. Files are its own if they belong to the owner of their layer; other files
 //! of a layer are shown as `nobody`'s, and a box cannot change those.
-//! Not covered: kernel bugs (the kernel is shared), system-call filtering, cpu shares. Run by an ordinary user, a box
+//! Not covered: kernel bugs (the kernel is shared). Run by an ordinary user, a box
 //! keeps that user's supplementary groups.
 
 mod backend;
@@ -17,25 +17,31 @@ mod changes;
 mod client;
 mod command;
 mod confine;
+mod entries;
 mod entry;
 mod events;
+mod fork;
 mod groups;
 mod init;
 mod keeper;
+mod landlock;
 mod layout;
 mod lease;
 mod process;
 mod protocol;
 mod sandbox;
 mod setup;
+mod shell;
 mod spawner;
 mod streams;
 mod survey;
 mod sys;
+mod syscalls;
 mod template;
 mod unlock;
 mod userns;
 mod watch;
+mod wire;
 
 pub(super) use backend::open;
 pub(super) use survey::{collect, holdings};

@@ -16,6 +16,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::entries::Entry;
 use super::groups::Place;
 use super::layout::is_below;
 use super::template::Target;
@@ -30,6 +31,8 @@ pub(super) struct BoxSpec {
     pub(super) limits: Limits,
     /// Whether the box has to keep the memory limit itself.
     pub(super) watch_memory: bool,
+    /// Whether it is given files before it is shown the layers.
+    pub(super) filled: bool,
 }
 
 /// A host directory or file shown read-only.
@@ -87,8 +90,20 @@ pub(super) enum BoxRequest {
     Start,
     /// Beside it: stdin, stdout, stderr and, if wanted, the report channel.
     Execute { argv: Vec<String>, env: BTreeMap<String, String>, cwd: Option<String> },
+    /// Start the shell. Beside it: stdout, stderr, what it reads lines from and writes statuses to.
+    OpenShell { env: BTreeMap<String, String> },
     /// Kill everything that runs.
     Kill,
+    /// Send the command, or what the shell runs now, the signal of Ctrl-C.
+    Interrupt { shell: bool },
+    /// Say whether another process is one too many.
+    Count,
+    /// Stop everything that runs where it is, or let it go on.
+    Halt(bool),
+    /// Make a file below the root of the tmpfs, while the box is filled; beside it: its bytes, if it has any.
+    Make(Entry),
+    /// There are no more files to make.
+    Filled,
     /// Followed by this many bytes.
     Write { path: String, length: u64 },
 }
@@ -96,13 +111,26 @@ pub(super) enum BoxRequest {
 /// Box to controller.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum BoxReply {
-    /// Beside it: the working directory and the upper directory.
+    /// Files may be made.
+    Empty,
+    /// Beside it: the working directory and the tmpfs.
     Ready,
-    /// The wait status of the command, and whether the box killed it for its memory.
+    /// The wait status of the command, whether the box killed it for its memory, and whether processes ran short.
     Exited {
         status: i32,
         out_of_memory: bool,
+        crowded: bool,
     },
+    ShellOpened,
+    /// Comes unasked.
+    ShellEnded {
+        status: i32,
+        out_of_memory: bool,
+    },
+    Counted {
+        crowded: bool,
+    },
+    Halted,
     Written(Option<Failure>),
     Failed(Failure),
 }

@@ -1,22 +1,27 @@
 //! The controller's handle of one box.
 
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
-use super::capture::{self, Ended};
+use super::capture::{self, Ended, Ends, Surroundings};
 use super::client::{Client, Keeper, NewBox};
-use super::protocol::{BoxReply, BoxRequest, Channel};
-use super::streams::Pipes;
+use super::protocol::{BoxReply, BoxRequest, BoxSpec};
+use super::shell::Shell;
+use super::streams::{Feed, Pipes, Stream};
 use super::unlock::unlocking;
-use super::{beneath, changes};
-use crate::{Captured, Change, Command, Outcome, Output, Refused, Sandbox, SandboxError, SandboxSpec};
+use super::wire::{Wire, lost, unexpected};
+use super::{beneath, changes, entries, fork, layout};
+use crate::{
+    Captured, Change, Command, Interrupter, Outcome, Output, Refused, Sandbox, SandboxError, SandboxSpec, ShellLine,
+    ShellOutput, Sink,
+};
 
 /// How long a killed box may take to be gone.
 const DEATH: Duration = Duration::from_secs(20);
@@ -30,43 +35,123 @@ pub(super) struct NamespaceSandbox {
     /// Until the sandbox is destroyed: what a frozen one has on disk still counts as memory of the keeper's group.
     keeper: Option<Keeper>,
     state: State,
+    /// Made when somebody first wants to interrupt.
+    interrupt: OnceLock<Arc<OwnedFd>>,
 }
 
 enum State {
-    Live { channel: Channel, view: View },
+    Live { wire: Wire, view: View, shell: Option<Shell> },
     Frozen(View),
     Destroyed,
 }
 
 /// Directories of the box, which stay readable after its death.
-struct View {
+pub(super) struct View {
     workdir: OwnedFd,
-    upper: OwnedFd,
+    /// The tmpfs with all that was written.
+    pub(super) stage: OwnedFd,
+}
+
+impl View {
+    fn upper(&self) -> std::io::Result<OwnedFd> {
+        beneath::open(&self.stage, layout::UPPER, OFlags::PATH | OFlags::DIRECTORY)
+    }
 }
 
 impl NamespaceSandbox {
-    /// Waits until a new box is ready.
-    pub(super) fn attach(client: Arc<Client>, spec: &SandboxSpec, new: NewBox) -> Result<Self, SandboxError> {
+    /// Waits until a new box is ready; `fill` gives it files first, if its specification says so.
+    pub(super) fn attach(
+        client: Arc<Client>,
+        spec: &SandboxSpec,
+        new: NewBox,
+        fill: impl FnOnce(&Wire) -> Result<(), SandboxError>,
+    ) -> Result<Self, SandboxError> {
         let NewBox { process, channel, keeper } = new;
-        let view = match receive(&channel)? {
+        let wire = Wire::new(channel);
+        let mut answer = wire.next()?;
+        if matches!(answer.0, BoxReply::Empty) {
+            fill(&wire)?;
+            answer = wire.next()?;
+        }
+        let view = match answer {
             (BoxReply::Ready, descriptors) => {
-                let [workdir, upper] = super::process::exactly(descriptors)?;
-                View { workdir, upper }
+                let [workdir, stage] = super::process::exactly(descriptors)?;
+                View { workdir, stage }
             }
             (BoxReply::Failed(failure), _) => return Err(failure.into()),
             (other, _) => return Err(unexpected(&other)),
         };
-        let state = State::Live { channel, view };
-        let keeper = Some(keeper);
-        Ok(Self { client, spec: spec.clone(), process, keeper, state })
+        let state = State::Live { wire, view, shell: None };
+        let (keeper, interrupt) = (Some(keeper), OnceLock::new());
+        Ok(Self { client, spec: spec.clone(), process, keeper, state, interrupt })
     }
 
-    fn live(&self) -> Result<&Channel, SandboxError> {
+    fn live(&self) -> Result<(&Wire, &View), SandboxError> {
         match &self.state {
-            State::Live { channel, .. } => Ok(channel),
+            State::Live { wire, view, .. } => Ok((wire, view)),
             State::Frozen(_) => Err(SandboxError::Lost("it is frozen; nothing runs in it any more".into())),
             State::Destroyed => Err(destroyed()),
         }
+    }
+
+    /// What may be used of a shell that is still there.
+    fn take_shell(&mut self) -> Result<Option<Shell>, SandboxError> {
+        match &mut self.state {
+            State::Live { wire, shell, .. } => {
+                let shell = shell.take();
+                Ok(if wire.shell_ended()? { None } else { shell })
+            }
+            _ => self.live().map(|_| None),
+        }
+    }
+
+    /// Follows what was started to its end and settles what became of the box.
+    fn follow<'a>(
+        &mut self,
+        ends: Ends<'a>,
+        start: Instant,
+        wall: Option<Duration>,
+        sink: Sink<'_>,
+    ) -> Result<Ended<'a>, SandboxError> {
+        let (wire, view) = self.live()?;
+        let interrupt = self.interrupt.get().map(Arc::as_ref);
+        let around = Surroundings { wire, spec: &self.spec, stage: &view.stage, interrupt, sink };
+        let followed = capture::follow(around, ends, start, wall);
+        let out_of_memory = self.keeper.as_mut().is_some_and(Keeper::out_of_memory);
+        match followed {
+            Ok(mut ended) => {
+                let outcome = ended.output.outcome;
+                if out_of_memory && matches!(outcome, Outcome::Exited(1..) | Outcome::Signalled(_)) {
+                    ended.output.outcome = Outcome::OutOfMemory;
+                }
+                if !ended.reported {
+                    self.kill()?;
+                }
+                Ok(ended)
+            }
+            Err(error) => {
+                // Answers would be taken for those of the next command.
+                self.kill()?;
+                if out_of_memory { Ok(nothing_left()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Runs `action` while nothing in the box moves.
+    fn halted<T>(&self, action: impl FnOnce(&View) -> Result<T, SandboxError>) -> Result<T, SandboxError> {
+        let view = self.view()?;
+        let State::Live { wire, .. } = &self.state else { return action(view) };
+        let halt = |halt| {
+            wire.send(&BoxRequest::Halt(halt)).map_err(|error| lost(&error))?;
+            match wire.answer()? {
+                (BoxReply::Halted, _) => Ok(()),
+                (other, _) => Err(unexpected(&other)),
+            }
+        };
+        halt(true)?;
+        let result = action(view);
+        halt(false)?;
+        result
     }
 
     fn view(&self) -> Result<&View, SandboxError> {
@@ -105,24 +190,66 @@ impl NamespaceSandbox {
 
 impl Sandbox for NamespaceSandbox {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
-        let ended = capture::run(self.live()?, &self.spec, command, Pipes::new()?);
-        let out_of_memory = self.keeper.as_mut().is_some_and(Keeper::out_of_memory);
-        match ended {
-            Ok(Ended { mut output, reported }) => {
-                if out_of_memory && !output.outcome.success() && output.outcome != Outcome::TimedOut {
-                    output.outcome = Outcome::OutOfMemory;
-                }
-                if !reported {
-                    self.kill()?;
-                }
-                Ok(output)
-            }
-            Err(error) => {
-                // Answers would be taken for those of the next command.
-                self.kill()?;
-                if out_of_memory { Ok(nothing_left()) } else { Err(error) }
+        self.exec_streaming(command, &mut |_, _| ())
+    }
+
+    fn exec_streaming(&mut self, command: &Command, sink: Sink<'_>) -> Result<Output, SandboxError> {
+        let (wire, _) = self.live()?;
+        let mut env = self.spec.env.clone();
+        env.extend(command.env.clone());
+        let request = BoxRequest::Execute { argv: command.argv.clone(), env, cwd: command.cwd.clone() };
+        let Pipes { input, outputs, inside } = Pipes::new()?;
+        let count = if command.report { 4 } else { 3 };
+        let start = Instant::now();
+        let sent = wire.send_with(&request, &inside.each_ref().map(AsFd::as_fd)[..count]);
+        let [stdin, ..] = inside;
+        let ends =
+            Ends { stdin: Feed::new(input, stdin, &command.stdin), streams: outputs.map(Stream::new), status: None };
+        if let Err(error) = sent {
+            self.kill()?;
+            return Err(lost(&error));
+        }
+        Ok(self.follow(ends, start, command.wall, sink)?.output)
+    }
+
+    fn shell(&mut self, line: &ShellLine, sink: Sink<'_>) -> Result<ShellOutput, SandboxError> {
+        if line.text.contains('\0') {
+            let reason = "a line for the shell must not contain a NUL character".into();
+            return Err(SandboxError::Spec { path: "line".into(), reason });
+        }
+        let known = self.take_shell()?;
+        let fresh = known.is_none();
+        let shell = match known {
+            Some(shell) => shell,
+            None => Shell::open(self.live()?.0, &self.spec)?,
+        };
+        let text = [line.text.as_bytes(), b"\0"].concat();
+        let (ends, start) = shell.start(&text);
+        let ended = self.follow(ends, start, line.wall, sink)?;
+        let (mut output, reported, lives) = Shell::after(ended);
+        if let State::Live { wire, shell, .. } = &mut self.state {
+            *shell = lives;
+            if reported && !output.outcome.success() {
+                output.refused.processes |= count(wire)?;
             }
         }
+        Ok(ShellOutput { output, fresh })
+    }
+
+    fn interrupter(&self) -> Result<Interrupter, SandboxError> {
+        let event = match self.interrupt.get() {
+            Some(event) => event.clone(),
+            None => {
+                let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+                let made = rustix::event::eventfd(0, flags);
+                let made = made.map_err(|error| SandboxError::system("make an event descriptor", error))?;
+                self.interrupt.get_or_init(|| Arc::new(made)).clone()
+            }
+        };
+        Ok(Interrupter::new(move || match rustix::io::write(&event, &1_u64.to_ne_bytes()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SandboxError::system("interrupt a sandbox", error)),
+        }))
     }
 
     fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, SandboxError> {
@@ -143,10 +270,10 @@ impl Sandbox for NamespaceSandbox {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let channel = self.live()?;
+        let (wire, _) = self.live()?;
         let request = BoxRequest::Write { path: path.into(), length: bytes.len() as u64 };
-        channel.send(&request, &[]).and_then(|()| channel.send_bytes(bytes)).map_err(|error| lost(&error))?;
-        match receive(channel)? {
+        wire.send(&request).and_then(|()| wire.send_bytes(bytes)).map_err(|error| lost(&error))?;
+        match wire.answer()? {
             (BoxReply::Written(None), _) => Ok(()),
             (BoxReply::Written(Some(failure)), _) => {
                 Err(file_error(path, std::io::Error::from_raw_os_error(failure.errno)))
@@ -168,8 +295,23 @@ impl Sandbox for NamespaceSandbox {
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, SandboxError> {
-        changes::list(&self.view()?.upper, self.open_layers()?)
+        let (upper, layers) = (self.view()?.upper(), self.open_layers()?);
+        upper
+            .and_then(|upper| changes::list(&upper, layers))
             .map_err(|error| SandboxError::system("list the changes of a sandbox", error))
+    }
+
+    fn fork(&mut self) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let mut checked: BoxSpec = super::backend::check(&self.spec, self.client.groups().is_none())?;
+        checked.filled = true;
+        let new = self.client.create(&checked)?;
+        let fill = |wire: &Wire| self.halted(|view| fork::fill(wire, view));
+        Ok(Box::new(Self::attach(self.client.clone(), &self.spec, new, fill)?))
+    }
+
+    fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
+        let failed = |error| SandboxError::system(format!("make a layer at {}", layer.display()), error);
+        self.halted(|view| view.upper().and_then(|upper| entries::snapshot(&upper, layer)).map_err(failed))
     }
 
     fn destroy(&mut self) -> Result<(), SandboxError> {
@@ -192,37 +334,23 @@ impl Drop for NamespaceSandbox {
     }
 }
 
-/// The next answer of a box.
-pub(super) fn receive(channel: &Channel) -> Result<(BoxReply, Vec<OwnedFd>), SandboxError> {
-    match channel.receive() {
-        Ok(Some(reply)) => Ok(reply),
-        Ok(None) => Err(SandboxError::Lost("it ended".into())),
-        Err(error) => Err(lost(&error)),
+/// Whether there is no room for another process in a box.
+fn count(wire: &Wire) -> Result<bool, SandboxError> {
+    wire.send(&BoxRequest::Count).map_err(|error| lost(&error))?;
+    match wire.answer()? {
+        (BoxReply::Counted { crowded }, _) => Ok(crowded),
+        (other, _) => Err(unexpected(&other)),
     }
-}
-
-/// The connection to a box failed.
-pub(super) fn lost(error: &std::io::Error) -> SandboxError {
-    SandboxError::Lost(format!("the connection broke: {error}"))
-}
-
-/// A box said something that was not asked for.
-pub(super) fn unexpected(reply: &BoxReply) -> SandboxError {
-    SandboxError::Lost(format!("it answered {reply:?} out of turn"))
 }
 
 /// What is known when the box itself was a victim of its memory limit.
-fn nothing_left() -> Output {
+fn nothing_left<'a>() -> Ended<'a> {
     let nothing = Captured::default;
     let (stdout, stderr, report) = (nothing(), nothing(), nothing());
-    Output {
-        outcome: Outcome::OutOfMemory,
-        stdout,
-        stderr,
-        report,
-        refused: Refused::default(),
-        duration: Duration::ZERO,
-    }
+    let (outcome, duration) = (Outcome::OutOfMemory, Duration::ZERO);
+    let output = Output { outcome, stdout, stderr, report, refused: Refused::default(), duration };
+    let ends = Ends { stdin: Feed::nothing(), streams: [Stream::none(), Stream::none(), Stream::none()], status: None };
+    Ended { output, reported: true, shell_lives: false, ends }
 }
 
 fn destroyed() -> SandboxError {

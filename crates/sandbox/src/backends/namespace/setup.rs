@@ -4,36 +4,59 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
 
+use super::entries;
 use super::keeper::Trees;
 use super::layout::{self, STAGE, is_below};
-use super::protocol::{BoxSpec, Doing, Failure};
+use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
 use super::template;
 use super::{sys, userns};
 
 /// What the controller gets to look at the box from outside.
 pub(super) struct View {
     pub(super) workdir: OwnedFd,
-    pub(super) upper: OwnedFd,
+    /// The tmpfs, with the directories of [`layout::FILES_OF_BOX`].
+    pub(super) stage: OwnedFd,
 }
 
 /// Turns a cloned process into the box of `spec`.
-pub(super) fn set_up(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
+pub(super) fn set_up(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
     take_identity()?;
     let namespaces = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
     sys::unshare(namespaces).doing(|| "make net, ipc, uts and cgroup namespaces".into())?;
     sys::leave_keyring();
-    let view = mount_all(spec, trees)?;
+    let view = mount_all(spec, trees, channel)?;
     rustix::system::sethostname(b"sandbox").doing(|| "set the host name".into())?;
     sys::loopback_up().doing(|| "bring up the loopback interface".into())?;
     // Commands get no namespaces of their own, in which they would be root.
     fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
+    // All boxes of an ordinary user share that user's watches; a kernel without the limit has no such quota either.
+    let _ = fs::write("/proc/sys/user/max_inotify_instances", "16");
+    mask()?;
     Ok(view)
 }
+
+/// Hides what `proc` tells about the machine, and keeps its settings from being written.
+fn mask() -> Result<(), Failure> {
+    let hidden = layout::MASKED_FILES.iter().map(|path| ("/dev/null", path));
+    for (cover, path) in hidden.chain(layout::MASKED_DIRECTORIES.iter().map(|path| (layout::NOTHING, path))) {
+        match rustix::mount::mount_bind(cover, *path) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error).doing(|| format!("hide {path}")),
+        }
+    }
+    let settings = template::clone_tree(Path::new(SETTINGS), false)?;
+    sys::set_mount_attributes(&settings, libc::MOUNT_ATTR_RDONLY, None, false)
+        .doing(|| format!("make {SETTINGS} read-only"))?;
+    template::attach(&settings, SETTINGS)
+}
+
+const SETTINGS: &str = "/proc/sys";
 
 fn take_identity() -> Result<(), Failure> {
     let (user, group) = (Uid::from_raw(userns::INSIDE), Gid::from_raw(userns::INSIDE));
@@ -44,15 +67,19 @@ fn take_identity() -> Result<(), Failure> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(|| "become undumpable".into())
 }
 
-fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
+fn mount_all(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     let size = spec.limits.disk_bytes.max(64 << 10);
     let options = format!("mode=755,size={size},nr_inodes={}", inodes(spec.limits.files));
     mount("tmpfs", STAGE, flags, &options)?;
     std::env::set_current_dir(STAGE).doing(|| "enter the stage".into())?;
-    for (name, mode) in [("upper", 0o755), ("work", 0o755), ("tmp", 0o1777), ("shm", 0o1777)] {
-        rustix::fs::mkdir(name, Mode::from_raw_mode(0o755)).doing(|| format!("make {name}"))?;
-        rustix::fs::chmod(name, Mode::from_raw_mode(mode)).doing(|| format!("open {name}"))?;
+    for (name, mode) in layout::FILES_OF_BOX.iter().chain(&[("work", 0o755)]) {
+        rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755)).doing(|| format!("make {name}"))?;
+        rustix::fs::chmod(*name, Mode::from_raw_mode(*mode)).doing(|| format!("open {name}"))?;
+    }
+    let stage = open_directory(".")?;
+    if spec.filled {
+        fill(&stage, channel)?;
     }
     for (name, target) in [("tmp", "/tmp"), ("tmp", "/var/tmp"), ("shm", "/dev/shm")] {
         rustix::mount::mount_bind(name, target).doing(|| format!("mount {target}"))?;
@@ -60,10 +87,25 @@ fn mount_all(spec: &BoxSpec, trees: Trees) -> Result<View, Failure> {
     mount("proc", "/proc", flags | MountFlags::NOEXEC, "")?;
     let lower = attach_layers(&trees.layers)?;
     mount_targets(spec, &trees.mounts, &lower)?;
-    let view = View { workdir: open_directory(&spec.workdir)?, upper: open_directory("upper")? };
+    let view = View { workdir: open_directory(&spec.workdir)?, stage };
     std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
     rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
     Ok(view)
+}
+
+/// Makes the files that the controller takes from another box.
+fn fill(stage: &OwnedFd, channel: &Channel) -> Result<(), Failure> {
+    channel.send(&BoxReply::Empty, &[]).doing(|| "ask for files".into())?;
+    loop {
+        match channel.receive().doing(|| "read a file to make".into())? {
+            Some((BoxRequest::Make(entry), descriptors)) => {
+                let bytes = descriptors.into_iter().next().map(fs::File::from);
+                entries::make(stage, &entry, bytes.as_ref()).doing(|| format!("make {}", entry.path.display()))?;
+            }
+            Some((BoxRequest::Filled, _)) => return Ok(()),
+            _ => sys::exit(0),
+        }
+    }
 }
 
 /// The file view of the box itself takes a few.

@@ -12,6 +12,7 @@ use super::events::{self, Event};
 use super::groups::Groups;
 use super::lease::Lease;
 use super::protocol::{Channel, Doing, Failure, SpawnerReply, SpawnerRequest};
+use super::syscalls::Filter;
 use super::template::{Target, Templates};
 use super::userns::{Identities, SLOTS, become_mount_owner};
 use super::{keeper, lease, sys};
@@ -45,6 +46,7 @@ struct Spawner {
     /// Slots of keepers that ended.
     free: Vec<u32>,
     groups: Option<Groups>,
+    filter: Filter,
 }
 
 impl Spawner {
@@ -66,7 +68,8 @@ impl Spawner {
         }
         let children = sys::child_signals().doing(|| "watch children".into())?;
         let templates = Templates::new()?;
-        Ok(Self { controller, children, identities, templates, slots: HashMap::new(), free: Vec::new(), groups })
+        let (slots, free, filter) = (HashMap::new(), Vec::new(), Filter::new());
+        Ok(Self { controller, children, identities, templates, slots, free, groups, filter })
     }
 
     fn serve(&mut self, control: &Channel) -> Result<(), Failure> {
@@ -107,7 +110,7 @@ impl Spawner {
             Some(pid) => Ok((pid, ours)),
             None => {
                 let open = [control.as_fd(), ours.as_fd()];
-                keeper::run(theirs, &open, &self.controller, &mut self.templates, &self.identities, slot)
+                keeper::run(theirs, &open, &self.controller, &mut self.templates, &self.identities, slot, &self.filter)
             }
         }
     }

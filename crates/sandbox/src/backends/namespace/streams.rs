@@ -37,23 +37,48 @@ pub(super) struct Feed<'a> {
     /// The writing end, and the reading end: as long as we hold it, writing cannot raise a signal in the controller.
     pipe: Option<(OwnedFd, OwnedFd)>,
     left: &'a [u8],
+    /// Whether more will follow when this is written.
+    stays_open: bool,
 }
 
 impl<'a> Feed<'a> {
     pub(super) fn new(write: OwnedFd, read: OwnedFd, bytes: &'a [u8]) -> Self {
-        let mut feed = Self { pipe: Some((write, read)), left: bytes };
+        let mut feed = Self { pipe: Some((write, read)), left: bytes, stays_open: false };
         feed.push();
         feed
     }
 
-    pub(super) fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(|(write, _)| write.as_fd())
+    /// A feed that keeps its pipe for the next one.
+    pub(super) fn part(pipe: (OwnedFd, OwnedFd), bytes: &'a [u8]) -> Self {
+        let mut feed = Self { pipe: Some(pipe), left: bytes, stays_open: true };
+        feed.push();
+        feed
+    }
+
+    /// A feed without a pipe.
+    pub(super) fn nothing() -> Self {
+        Self { pipe: None, left: &[], stays_open: false }
+    }
+
+    pub(super) fn stays_open(&self) -> bool {
+        self.stays_open
+    }
+
+    /// The pipe, when there is something left to write.
+    pub(super) fn waiting(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().filter(|_| !self.left.is_empty()).map(|(write, _)| write.as_fd())
+    }
+
+    pub(super) fn into_pipe(self) -> Option<(OwnedFd, OwnedFd)> {
+        self.pipe
     }
 
     pub(super) fn push(&mut self) {
         while let Some((write, _)) = &self.pipe {
             if self.left.is_empty() {
-                self.close();
+                if !self.stays_open {
+                    self.close();
+                }
                 break;
             }
             match rustix::io::write(write, self.left) {
@@ -81,19 +106,28 @@ impl Stream {
         Self { pipe: Some(pipe), captured: Captured::default() }
     }
 
-    /// Takes what is there now, but no more than a pipe holds, so that deadlines are looked at.
-    pub(super) fn pull(&mut self, keep: u64) {
+    /// A stream that is closed from the start.
+    pub(super) fn none() -> Self {
+        Self { pipe: None, captured: Captured::default() }
+    }
+
+    /// Takes what is there now, but no more than a pipe holds, so that deadlines are looked at, and shows it to `sink`;
+    /// whether there was anything.
+    pub(super) fn pull(&mut self, keep: u64, sink: impl FnOnce(&[u8])) -> bool {
         let mut buffer = [0; 1 << 16];
-        let Some(pipe) = &self.pipe else { return };
+        let Some(pipe) = &self.pipe else { return false };
         match rustix::io::read(pipe, &mut buffer) {
             Ok(0) => self.pipe = None,
             Ok(count) => {
+                sink(&buffer[..count]);
                 let room = keep.saturating_sub(self.captured.bytes.len() as u64);
                 self.captured.bytes.extend_from_slice(&buffer[..count.min(room as usize)]);
                 self.captured.total += count as u64;
+                return true;
             }
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(_) => self.pipe = None,
         }
+        false
     }
 }

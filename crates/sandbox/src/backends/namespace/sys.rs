@@ -132,8 +132,19 @@ pub(super) fn reset_signals() {
 
 /// Kills every process of the pid namespace but PID 1, which must be the caller.
 pub(super) fn kill_all() {
+    signal_all(libc::SIGKILL);
+}
+
+/// Sends a signal to every process of the pid namespace but PID 1, which must be the caller.
+pub(super) fn signal_all(signal: i32) {
     // SAFETY: `kill` has no memory effects.
-    unsafe { libc::kill(-1, libc::SIGKILL) };
+    unsafe { libc::kill(-1, signal) };
+}
+
+/// Sends the signal of Ctrl-C to the process group of `leader`, which is not collected yet.
+pub(super) fn interrupt_group(leader: i32) {
+    // SAFETY: `kill` has no memory effects.
+    unsafe { libc::kill(-leader, libc::SIGINT) };
 }
 
 /// Collects one ended child without waiting: its pid and wait status.
@@ -188,6 +199,13 @@ pub(super) fn limit(resource: u32, value: u64) -> io::Result<()> {
         current = libc::rlimit { rlim_cur: value, rlim_max: value };
         check(libc::setrlimit(resource as _, &raw const current).into()).map(drop)
     }
+}
+
+/// Installs a filter of system calls in this thread, which must be the only one.
+pub(super) fn filter_system_calls(program: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel copies the program, which outlives the call, and does not write to it.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) }).map(drop)
 }
 
 /// Joins a new, empty session keyring, so that none of the controller's keys is possessed.

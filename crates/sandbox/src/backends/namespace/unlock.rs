@@ -2,8 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
 use super::beneath;
 
@@ -15,10 +16,14 @@ pub(super) type Unlocked<T> = (T, Locks);
 pub(super) struct Locks(Vec<(OwnedFd, u32)>);
 
 /// Runs `action`; if that is denied, makes `path` and the directories on its way readable and runs it again.
-pub(super) fn unlocking<T>(root: impl AsFd, path: &str, action: impl Fn() -> io::Result<T>) -> io::Result<Unlocked<T>> {
+pub(super) fn unlocking<T>(
+    root: impl AsFd,
+    path: impl AsRef<Path>,
+    action: impl Fn() -> io::Result<T>,
+) -> io::Result<Unlocked<T>> {
     match action() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let locks = Locks::open(root, path)?;
+            let locks = Locks::open(root, path.as_ref())?;
             Ok((action()?, locks))
         }
         other => Ok((other?, Locks::default())),
@@ -26,11 +31,14 @@ pub(super) fn unlocking<T>(root: impl AsFd, path: &str, action: impl Fn() -> io:
 }
 
 impl Locks {
-    fn open(root: impl AsFd, path: &str) -> io::Result<Self> {
+    fn open(root: impl AsFd, path: &Path) -> io::Result<Self> {
         let mut locks = Self::default();
-        let ends = path.match_indices('/').map(|(index, _)| index).chain([path.len()]);
-        for end in ends {
-            locks.add(beneath::open(&root, &path[..end], OFlags::PATH | OFlags::NOFOLLOW)?)?;
+        // The root may have been locked too, and then nothing can be looked up in it.
+        locks.add(root.as_fd().try_clone_to_owned()?)?;
+        let mut way: Vec<&Path> = path.ancestors().filter(|step| !step.as_os_str().is_empty()).collect();
+        way.reverse();
+        for step in way {
+            locks.add(beneath::open(&root, step, OFlags::PATH | OFlags::NOFOLLOW)?)?;
         }
         Ok(locks)
     }
@@ -47,6 +55,16 @@ impl Locks {
             self.0.push((fd, mode));
         }
         Ok(())
+    }
+
+    /// What is known about a file, with the mode that it had before it was unlocked.
+    pub(super) fn original(&self, mut data: Stat) -> Stat {
+        for (fd, mode) in &self.0 {
+            if rustix::fs::fstat(fd).is_ok_and(|locked| (locked.st_dev, locked.st_ino) == (data.st_dev, data.st_ino)) {
+                data.st_mode = *mode;
+            }
+        }
+        data
     }
 }
 

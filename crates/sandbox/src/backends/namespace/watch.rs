@@ -5,6 +5,8 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::fs::Stat;
+
 /// Time between two samples.
 pub(super) const PERIOD: Duration = Duration::from_millis(50);
 
@@ -23,6 +25,15 @@ fn resident(status: &str) -> u64 {
         line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or(0)
     };
     (kibibytes("RssAnon:") + kibibytes("RssShmem:")) << 10
+}
+
+/// Processes and threads of the box, itself included.
+pub(super) fn threads() -> u64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbered = processes.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
+    // A directory has two links and one for each directory in it.
+    let counted = |data: Stat| (data.st_nlink as u64).saturating_sub(2);
+    numbered.map(|entry| rustix::fs::stat(entry.path().join("task")).map_or(0, counted)).sum()
 }
 
 fn files() -> u64 {
