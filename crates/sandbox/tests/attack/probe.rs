@@ -106,7 +106,7 @@ impl Tries {
     fn call(&mut self, name: &str, number: c_long, arguments: [usize; 5]) {
         let [a, b, c, d, e] = arguments;
         // SAFETY: pointers among the arguments are null or point to memory that outlives the call.
-        let result = unsafe { libc::syscall(number, a, b, c, d, e, 0) };
+        let result = unsafe { libc::syscall(number, a, b, c, d, e, 0_usize) };
         self.result(name, result);
     }
 
@@ -300,8 +300,12 @@ fn first(tries: &mut Tries) {
     }
     for path in ["oom_score_adj", "clear_refs", "coredump_filter", "comm", "timerslack_ns", "uid_map"] {
         let name = CString::new(format!("/proc/1/{path}")).expect("no NUL");
-        // SAFETY: the path outlives the call.
-        tries.result(&format!("write /proc/1/{path}"), unsafe { libc::open(name.as_ptr(), libc::O_WRONLY) }.into());
+        // SAFETY: path and byte outlive the calls.
+        let written = unsafe {
+            let file = libc::open(name.as_ptr(), libc::O_WRONLY);
+            if file < 0 { -1 } else { libc::write(file, c"1".as_ptr().cast::<c_void>(), 1) }
+        };
+        tries.result(&format!("write /proc/1/{path}"), written as c_long);
     }
 }
 

@@ -75,6 +75,24 @@ pub(crate) fn a_fork_bomb_is_contained(backend: &dyn Backend) {
     assert_eq!(sleepers(&marker), Vec::<i32>::new());
 }
 
+pub(crate) fn a_limit_of_processors_is_kept_or_refused(backend: &dyn Backend) {
+    let layer = crate::fixture::layer(&[]);
+    let mut spec = crate::fixture::spec(&[&layer]);
+    spec.limits.millicpus = Some(200);
+    let kept = backend.enforcement().iter().any(|entry| entry.limit == "cpu" && entry.strength != Strength::Absent);
+    if !kept {
+        assert!(matches!(backend.create(&spec).map(drop), Err(SandboxError::Unavailable { .. })));
+        return;
+    }
+    let mut sandbox = backend.create(&spec).expect("created");
+    // Processor time of two busy loops in two seconds, in hundredths of a second.
+    let script = "for i in 1 2; do while :; do :; done & done; sleep 2; kill %1 %2; wait; times | tail -1";
+    let used = text(sandbox.as_mut(), script);
+    let seconds: f64 =
+        used.split(' ').filter_map(|part| part.trim().strip_suffix('s')?.split_once('m')?.1.parse::<f64>().ok()).sum();
+    assert!(seconds < 1.0, "{used}");
+}
+
 pub(crate) fn a_full_disk_is_an_error_inside(backend: &dyn Backend) {
     let (_layer, mut sandbox) = limited(backend, |limits| limits.disk_bytes = 8 << 20);
     for path in ["/work/fill", "/tmp/fill", "/dev/shm/fill"] {

@@ -14,6 +14,7 @@ mod leftovers;
 mod lifetime;
 mod limits;
 mod paths;
+mod programs;
 mod shells;
 mod sizes;
 mod specification;
@@ -56,6 +57,10 @@ mod facts {
             links_are_never_followed
             fifos_do_not_block
             what_is_made_unreadable_is_read_all_the_same;
+        programs:
+            an_interpreter_gets_what_it_needs
+            a_compiler_gets_what_it_needs
+            processes_can_look_at_each_other;
         shells:
             directory_variables_functions_and_status_live_on
             a_line_is_as_separate_as_a_command
@@ -109,6 +114,7 @@ mod facts {
             memory_is_summed_over_processes
             processes_are_limited
             a_fork_bomb_is_contained
+            a_limit_of_processors_is_kept_or_refused
             a_full_disk_is_an_error_inside
             names_on_disk_are_limited
             output_is_cut_and_counted

@@ -90,6 +90,11 @@ impl Backend for NamespaceBackend {
 
 pub(super) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
     let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
+    if spec.limits.millicpus.is_some() {
+        // A limit that nothing keeps would be a promise that is not held.
+        let reason = "it cannot limit the processors of a sandbox: leave `millicpus` out".into();
+        return Err(SandboxError::Unavailable { backend: NAME, reason });
+    }
     if spec.layers.is_empty() {
         return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
     }

@@ -63,7 +63,7 @@ impl Shell {
         let mut streams = outputs.map(Stream::new);
         for stream in &mut streams {
             // What jobs wrote since the last line; one of them may never stop.
-            for _ in 0..2 * CAPACITY >> 16 {
+            for _ in 0..(2 * CAPACITY) >> 16 {
                 if !stream.pull(0, |_| ()) {
                     break;
                 }
