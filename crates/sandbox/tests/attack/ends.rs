@@ -76,7 +76,6 @@ fn copy(role: &str, backend: &dyn Backend, marker: &str) -> Command {
 
 /// A controller in a process of its own; an ordinary run of the tests does nothing here.
 #[test]
-#[expect(clippy::print_stdout, reason = "its parent reads it")]
 fn controller() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let backend = backends::open(&std::env::var(BACKEND).expect("given")).expect("opened");

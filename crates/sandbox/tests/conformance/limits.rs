@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Command, Outcome, Strength};
+use basis_sandbox::{Backend, Command, Outcome, SandboxError, Strength};
 
 use crate::fixture::{empty, eventually, fails, limited, marker, run, shell, sleepers, text};
 

@@ -120,7 +120,7 @@ impl Walk<'_> {
 }
 
 fn entry(path: &Path, kind: Kind, data: &Stat) -> Entry {
-    let modified = (data.st_mtime as i64, data.st_mtime_nsec as i64);
+    let modified = (data.st_mtime, data.st_mtime_nsec as i64);
     Entry { path: path.into(), kind, mode: data.st_mode & 0o7777, modified }
 }
 

@@ -202,7 +202,9 @@ impl Sandbox for NamespaceSandbox {
         let count = if command.report { 4 } else { 3 };
         let start = Instant::now();
         let sent = wire.send_with(&request, &inside.each_ref().map(AsFd::as_fd)[..count]);
-        let [stdin, ..] = inside;
+        // Held here, the other ends would keep the streams open after the end of the command.
+        let [stdin, stdout, stderr, report] = inside;
+        drop((stdout, stderr, report));
         let ends =
             Ends { stdin: Feed::new(input, stdin, &command.stdin), streams: outputs.map(Stream::new), status: None };
         if let Err(error) = sent {

@@ -32,6 +32,7 @@ pub(super) fn threads() -> u64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbered = processes.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
     // A directory has two links and one for each directory in it.
+    #[allow(clippy::unnecessary_cast, reason = "narrower on other architectures")]
     let counted = |data: Stat| (data.st_nlink as u64).saturating_sub(2);
     numbered.map(|entry| rustix::fs::stat(entry.path().join("task")).map_or(0, counted)).sum()
 }

@@ -158,6 +158,7 @@ const TIOCCONS: u32 = 0x541d;
 const TIOCSETD: u32 = 0x5423;
 
 /// Calls that are refused for some arguments.
+#[allow(clippy::unnecessary_cast, reason = "constants have other types with other C libraries")]
 const CHECKED: &[(i64, &[Refusal])] = &[
     (libc::SYS_clone, &[&[arg(0, Is::Flagged(NAMESPACES))]]),
     (libc::SYS_unshare, &[&[arg(0, Is::Flagged(NAMESPACES | NEW_TIME))]]),
