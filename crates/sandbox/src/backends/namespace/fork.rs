@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::protocol::BoxRequest;
+use super::protocol::{BoxReply, BoxRequest};
 use super::sandbox::View;
-use super::wire::{Wire, lost};
+use super::wire::{Wire, lost, unexpected};
 use super::{beneath, entries, layout};
 use crate::SandboxError;
 
@@ -17,7 +17,13 @@ pub(super) fn fill(wire: &Wire, view: &View) -> Result<(), SandboxError> {
     for (name, _) in layout::FILES_OF_BOX {
         send(wire, view, name).map_err(|error| SandboxError::system("copy the files of a sandbox", error))?;
     }
-    wire.send(&BoxRequest::Filled).map_err(|error| lost(&error))
+    wire.send(&BoxRequest::Filled).map_err(|error| lost(&error))?;
+    // It reads the files itself, and until it has they must not move.
+    match wire.next()? {
+        (BoxReply::Full, _) => Ok(()),
+        (BoxReply::Failed(failure), _) => Err(failure.into()),
+        (other, _) => Err(unexpected(&other)),
+    }
 }
 
 fn send(wire: &Wire, view: &View, name: &str) -> io::Result<()> {

@@ -113,6 +113,8 @@ pub(super) enum BoxRequest {
 pub(super) enum BoxReply {
     /// Files may be made.
     Empty,
+    /// All files are made.
+    Full,
     /// Beside it: the working directory and the tmpfs.
     Ready,
     /// The wait status of the command, whether the box killed it for its memory, and whether processes ran short.

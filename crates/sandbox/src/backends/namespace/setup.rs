@@ -102,7 +102,9 @@ fn fill(stage: &OwnedFd, channel: &Channel) -> Result<(), Failure> {
                 let bytes = descriptors.into_iter().next().map(fs::File::from);
                 entries::make(stage, &entry, bytes.as_ref()).doing(|| format!("make {}", entry.path.display()))?;
             }
-            Some((BoxRequest::Filled, _)) => return Ok(()),
+            Some((BoxRequest::Filled, _)) => {
+                return channel.send(&BoxReply::Full, &[]).doing(|| "say that all files are made".into());
+            }
             _ => sys::exit(0),
         }
     }
