@@ -10,6 +10,8 @@ mod seed;
 mod world;
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;
 
 pub use dispatch::{Job, dispatch};
