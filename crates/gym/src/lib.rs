@@ -24,6 +24,7 @@ pub mod parallel;
 pub mod policy;
 pub mod project;
 pub mod record;
+pub mod regrade;
 pub mod rollout;
 pub mod skills;
 pub mod sources;

@@ -3,7 +3,7 @@
 //! ```text
 //! <runs>/<run>/run.lock        held by the recorder; a killed process releases it
 //!              config.toml     the effective settings
-//!              run.db          SQLite in WAL mode: one row per episode, its body as zstd JSON
+//!              run.db          SQLite in WAL mode: one row per episode, its body as zstd JSON; grades that were replaced
 //!              metrics.jsonl   one line per step
 //!              events.out.tfevents.*   the same numbers for TensorBoard
 //!              checkpoints/    written by the trainer
@@ -22,6 +22,7 @@ mod manifest;
 mod metrics;
 mod reader;
 mod recorder;
+mod regrader;
 mod runs;
 mod schema;
 mod tensorboard;
@@ -37,4 +38,5 @@ pub use manifest::Manifest;
 pub use metrics::MetricsRow;
 pub use reader::{Cell, EpisodeFilter, EpisodeRow, Reader};
 pub use recorder::{Recorder, RunStart};
+pub use regrader::{OldGrade, Regrader};
 pub use runs::{RunEntry, RunState, find_run, list_runs};

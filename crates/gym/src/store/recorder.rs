@@ -203,7 +203,7 @@ fn appear(partial: &Path, root: &Path, command: &str) -> Result<PathBuf, StoreEr
 }
 
 /// Takes the lock of a run. A listing holds it for a moment too, so one refusal is not the last word.
-fn acquire(run: &Path) -> Result<File, StoreError> {
+pub(super) fn acquire(run: &Path) -> Result<File, StoreError> {
     let path = layout::lock(run);
     let wrap = |error| StoreError::io(&path, error);
     let file = File::options().read(true).write(true).open(&path).map_err(wrap)?;
@@ -252,7 +252,7 @@ fn insert(connection: &Connection, key: &EpisodeKey, episode: &Episode, body: &[
     ])
 }
 
-fn boundary(cause: &InvalidCause) -> &'static str {
+pub(super) fn boundary(cause: &InvalidCause) -> &'static str {
     match cause {
         InvalidCause::Sandbox(_) => "sandbox",
         InvalidCause::Model(_) => "model",

@@ -1,8 +1,8 @@
 //! The database of a run: its tables and their version.
 //!
 //! The version stands in SQLite's `user_version`. A newer one is refused. An older one is brought up to date step by step when
-//! the recorder opens it; readers never change a file, so a reader refuses what only a step could make readable. Version 1 is
-//! the first, hence there are no steps yet: the next one adds a `(1, "ALTER TABLE …")` to [`STEPS`].
+//! the recorder opens it; readers never change a file, so a reader refuses what only a step could make readable. Version 2 adds
+//! the grades that were replaced, which readers do without.
 
 use std::path::Path;
 
@@ -11,10 +11,19 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// The version that this code writes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// The oldest version that a reader understands without a step.
+const OLDEST_READABLE: u32 = 1;
 
 /// `(from, statements)`: what turns version `from` into `from + 1`.
-const STEPS: &[(u32, &str)] = &[];
+const STEPS: &[(u32, &str)] = &[(1, GRADES)];
+
+const GRADES: &str = "
+CREATE TABLE IF NOT EXISTS grades (
+    episode INTEGER NOT NULL, -- its id
+    replaced INTEGER NOT NULL, -- seconds since 1970
+    grade TEXT NOT NULL       -- JSON of the grade that stood there
+);";
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,7 +56,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(wrap)?;
     let found = version(&connection, path)?;
     if found == 0 {
-        let create = format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;");
+        let create = format!("BEGIN; {TABLES} {GRADES} PRAGMA user_version = {VERSION}; COMMIT;");
         connection.execute_batch(&create).map_err(wrap)?;
     }
     for (from, statements) in STEPS.iter().filter(|(from, _)| found > 0 && *from >= found) {
@@ -64,9 +73,10 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(wrap)?;
     connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(wrap)?;
     let found = version(&connection, path)?;
-    if found < VERSION {
-        let reason =
-            format!("format {found} is incomplete or older than {VERSION}; resume the run to bring it up to date");
+    if found < OLDEST_READABLE {
+        let reason = format!(
+            "format {found} is incomplete or older than {OLDEST_READABLE}; resume the run to bring it up to date"
+        );
         return Err(StoreError::Damaged { path: path.to_path_buf(), reason });
     }
     Ok(connection)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::episode::{End, Episode, Grade, InvalidCause, Score, Submission, TokenTrace};
 
-const START: RunStart<'_> = RunStart { command: "train", config: "[run]\nseed = 0\n" };
+pub(super) const START: RunStart<'_> = RunStart { command: "train", config: "[run]\nseed = 0\n" };
 
-fn episode(task: &str, sample: u32, reward: f64) -> Episode {
+pub(super) fn episode(task: &str, sample: u32, reward: f64) -> Episode {
     Episode {
         task: task.to_owned(),
         skill: "edit".to_owned(),
@@ -187,7 +187,7 @@ fn a_newer_database_is_refused_and_a_broken_one_is_listed_as_damaged() {
     let run = Recorder::create(root.path(), START).unwrap().dir().to_path_buf();
     let database = layout::database(&run);
     rusqlite::Connection::open(&database).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Reader::open(&run), Err(StoreError::Newer { found: 99, supported: 1, .. })));
+    assert!(matches!(Reader::open(&run), Err(StoreError::Newer { found: 99, supported: 2, .. })));
     assert!(matches!(Recorder::open(&run), Err(StoreError::Newer { .. })));
     for file in std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path()) {
         if layout::run_name(&file).starts_with("run.db") {

@@ -36,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("world", &["grade", "rollout", "skills"]),
     // Attacks are handed in by the agent loop, through real sandboxes.
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
+    ("regrade", &["grade", "skills"]),
     ("gate", &["grade", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "mutation", "skills", "validate"]),
     ("pack", &["blobs", "gate"]),
