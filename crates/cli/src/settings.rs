@@ -88,6 +88,7 @@ pub(crate) struct Sft {
     pub(crate) epochs: u32,
     pub(crate) learning_rate: f64,
     pub(crate) batch_tokens: usize,
+    pub(crate) context_weight: f32,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -144,6 +145,7 @@ impl Settings {
             (self.model.vocab >= 300, "model.vocab", "must be at least 300: bytes and control tokens"),
             (self.sft.epochs >= 1, "sft.epochs", "must be at least 1"),
             (self.sft.learning_rate > 0.0, "sft.learning_rate", "must be more than 0"),
+            ((0.0..=1.0).contains(&self.sft.context_weight), "sft.context_weight", "must be from 0 to 1"),
             (self.eval.attempts >= 1, "eval.attempts", "must be at least 1"),
         ];
         match rules.iter().find(|(holds, ..)| !holds) {

@@ -12,6 +12,8 @@ use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::tokenizer::normalizer::SplitDelimiterBehavior;
 
 /// Ids that every byte-level vocabulary has.
 const BYTES: usize = 256;
@@ -119,10 +121,16 @@ impl Tokenizer {
     }
 }
 
-/// Every digit alone, then words as GPT-2 cuts them.
+/// What merges never cross: runs of letters, line ends with their indentation, brackets and quotes one by one, and what is left
+/// between them. A name or an expression has the same ids wherever it stands, so that copying it is repeating ids.
+const PIECES: &str = "[A-Za-z]+|\\n *|[()\\[\\]{}`'\"]|[^A-Za-z\\n()\\[\\]{}`'\"]+";
+
+/// Every digit alone, then [`PIECES`].
 fn pre_tokenizer() -> PreTokenizerWrapper {
-    let words = ByteLevel::default().add_prefix_space(false);
-    PreTokenizerWrapper::Sequence(Sequence::new(vec![Digits::new(true).into(), words.into()]))
+    let pieces = Split::new(SplitPattern::Regex(PIECES.to_owned()), SplitDelimiterBehavior::Isolated, false)
+        .expect("the pattern is constant and valid");
+    let bytes = ByteLevel::default().add_prefix_space(false).use_regex(false);
+    PreTokenizerWrapper::Sequence(Sequence::new(vec![Digits::new(true).into(), pieces.into(), bytes.into()]))
 }
 
 /// Failures of a tokenizer.

@@ -126,6 +126,7 @@ fn train(
         epochs: 1,
         learning_rate: settings.learning_rate,
         batch_tokens: settings.batch_tokens,
+        context_weight: settings.context_weight,
         seed: context.settings.run.seed,
         ..SftConfig::default()
     };

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::SftConfig;
 use crate::batch::datum;
 use crate::engines::Datum;
 use crate::renderer::Renderer;
@@ -14,9 +15,9 @@ use crate::renderer::Renderer;
 /// Rendered episodes, apart from those that only measure.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
-    /// To train on. Each target of an assistant's id weighs 1.
+    /// To train on. Each target of an assistant's id weighs 1, each other one `context_weight`.
     pub train: Vec<Datum>,
-    /// To measure on; shares no task with `train`.
+    /// To measure on; shares no task with `train`. Only the assistant's ids weigh.
     pub held_out: Vec<Datum>,
     /// Episodes with malformed turns or without turns.
     pub unusable: usize,
@@ -25,16 +26,16 @@ pub struct Data {
 }
 
 impl Data {
-    /// Renders `episodes` and puts all episodes of a share of the tasks aside, chosen by `seed`.
-    pub fn new(episodes: &[Episode], renderer: &dyn Renderer, context: usize, held_out: f64, seed: u64) -> Self {
-        let aside = choose_tasks(episodes, held_out, seed);
+    /// Renders `episodes` and puts all episodes of a share of the tasks aside, chosen by the seed.
+    pub fn new(episodes: &[Episode], renderer: &dyn Renderer, context: usize, config: &SftConfig) -> Self {
+        let aside = choose_tasks(episodes, config.held_out, config.seed);
         let mut data = Self::default();
         for episode in episodes {
             match sequence(episode, renderer) {
                 None => data.unusable += 1,
                 Some(datum) if datum.ids.len() > context => data.too_long += 1,
                 Some(datum) if aside.contains(episode.task.as_str()) => data.held_out.push(datum),
-                Some(datum) => data.train.push(datum),
+                Some(datum) => data.train.push(read_too(datum, config.context_weight)),
             }
         }
         data
@@ -54,6 +55,12 @@ pub fn sequence(episode: &Episode, renderer: &dyn Renderer) -> Option<Datum> {
         append(&mut trace, renderer.observations(&messages(&step.observations)), false);
     }
     datum(&trace, 1.0, 0.0)
+}
+
+/// Gives what is read a weight as well.
+fn read_too(mut datum: Datum, weight: f32) -> Datum {
+    datum.weights.iter_mut().filter(|own| **own == 0.0).for_each(|own| *own = weight);
+    datum
 }
 
 /// Everything that the episodes say, for training a tokenizer.
@@ -126,24 +133,37 @@ mod tests {
         assert_eq!(learned, turns);
     }
 
+    fn config(held_out: f64) -> SftConfig {
+        SftConfig { held_out, ..SftConfig::default() }
+    }
+
+    #[test]
+    fn what_is_read_weighs_less_in_training_and_nothing_in_measuring() {
+        let config = SftConfig { context_weight: 0.25, ..config(0.5) };
+        let data = Data::new(&[taught("a"), taught("b")], renderer().as_ref(), 2048, &config);
+        let own = sequence(&taught("a"), renderer().as_ref()).expect("is well-formed");
+        let expected: Vec<f32> = own.weights.iter().map(|weight| weight.max(0.25)).collect();
+        assert_eq!((&data.train[0].weights, &data.held_out[0].weights), (&expected, &own.weights));
+    }
+
     #[test]
     fn an_episode_with_a_malformed_turn_is_left_out_and_counted() {
         let mut bad = taught("a");
         bad.steps[0].reply.malformed = Some("cut off".to_owned());
-        let data = Data::new(&[bad, taught("b"), taught("c")], renderer().as_ref(), 2048, 0.5, 1);
+        let data = Data::new(&[bad, taught("b"), taught("c")], renderer().as_ref(), 2048, &config(0.5));
         assert_eq!((data.unusable, data.train.len() + data.held_out.len()), (1, 2));
     }
 
     #[test]
     fn episodes_beyond_the_context_are_counted_and_not_cut() {
-        let data = Data::new(&[taught("a")], renderer().as_ref(), 5, 0.0, 1);
+        let data = Data::new(&[taught("a")], renderer().as_ref(), 5, &config(0.0));
         assert_eq!((data.too_long, data.train.len()), (1, 0));
     }
 
     #[test]
     fn all_episodes_of_a_task_are_on_the_same_side() {
         let episodes: Vec<Episode> = (0..40).map(|n| taught(&format!("t{}", n % 10))).collect();
-        let data = Data::new(&episodes, renderer().as_ref(), 2048, 0.2, 3);
+        let data = Data::new(&episodes, renderer().as_ref(), 2048, &config(0.2));
         assert_eq!((data.train.len(), data.held_out.len()), (32, 8));
     }
 

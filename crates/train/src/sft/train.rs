@@ -85,7 +85,7 @@ pub fn train(sft: Sft<'_>, progress: &mut dyn FnMut(&Progress)) -> Result<SftRep
     let Sft { engine, renderer, episodes, config, stop } = sft;
     config.check()?;
     let context = engine.info().context;
-    let data = Data::new(episodes, renderer, context, config.held_out, config.seed);
+    let data = Data::new(episodes, renderer, context, config);
     let Data { unusable, too_long, .. } = data;
     if data.train.is_empty() {
         return Err(SftError::NoData { given: episodes.len(), unusable, too_long, context });
@@ -176,7 +176,7 @@ fn plan_epoch(data: &[Datum], config: &SftConfig, epoch: u32) -> Vec<Vec<usize>>
     batches
 }
 
-/// Every target of a step weighs the same, and all weights sum to 1.
+/// All weights of a step sum to 1.
 fn normalised(data: &[Datum], members: &[usize]) -> Vec<Datum> {
     let total: f32 = members.iter().flat_map(|index| &data[*index].weights).sum();
     let scaled = |index: &usize| {
