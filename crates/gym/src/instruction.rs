@@ -25,6 +25,11 @@ pub fn line_diff(before: &str, after: &str) -> LineDiff {
 
 /// The smallest run of whole words or operators in which two lines differ, grown until it occurs once in `before`.
 pub fn word_diff(before: &str, after: &str) -> Option<(String, String)> {
+    word_diff_within(before, before, after)
+}
+
+/// As [`word_diff`], grown until it occurs once in `text`, which has the line `before`.
+pub fn word_diff_within(text: &str, before: &str, after: &str) -> Option<(String, String)> {
     let (a, b) = (words(before), words(after));
     let mut head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let room = a.len().min(b.len()) - head;
@@ -32,7 +37,7 @@ pub fn word_diff(before: &str, after: &str) -> Option<(String, String)> {
     loop {
         let (old, new) = (a[head..a.len() - tail].concat(), b[head..b.len() - tail].concat());
         let (old, new) = (old.trim(), new.trim());
-        if !old.is_empty() && !new.is_empty() && before.matches(old).count() == 1 {
+        if !old.is_empty() && !new.is_empty() && text.matches(old).count() == 1 {
             return Some((old.to_owned(), new.to_owned()));
         }
         if tail > 0 {

@@ -77,6 +77,14 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
+    /// Ids that are lower-case words or parts of words of at least two letters, in alphabetical order.
+    pub fn words(&self) -> Vec<String> {
+        let is_word = |text: &String| text.len() >= 2 && text.bytes().all(|byte| byte.is_ascii_lowercase());
+        let mut words: Vec<String> = self.inner.get_vocab(false).into_keys().filter(is_word).collect();
+        words.sort();
+        words
+    }
+
     /// Writes `tokenizer.json`, at this path.
     ///
     /// # Errors

@@ -39,11 +39,12 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     }
     let episodes = lessons(context)?;
     context.check_stop()?;
-    let episodes = rename::copies(&episodes, context.settings.sft.epochs, context.settings.run.seed);
     let (mut engine, renderer) = match &arguments.from {
         Some(dir) => models::open(&models::directory(context, Some(dir))?)?,
         None => new_model(context, &episodes)?,
     };
+    let (epochs, seed) = (context.settings.sft.epochs, context.settings.run.seed);
+    let episodes = rename::copies(&episodes, epochs, &renderer.tokenizer().words(), seed);
     let report = train(context, engine.as_mut(), renderer.as_ref(), &episodes)?;
     context.check_stop()?;
     save(&arguments.out, engine.as_ref(), renderer.as_ref())?;
@@ -97,7 +98,9 @@ impl World for Ungraded<'_> {
 
 fn new_model(context: &Context<'_>, episodes: &[Episode]) -> Result<models::Model, Failure> {
     let model = &context.settings.model;
-    let tokenizer = Tokenizer::train(&sft::data::texts(episodes), model.vocab, &Compact::SPECIALS).kind(Kind::Usage)?;
+    // Names of letters leave no package's names among the merges.
+    let renamed = rename::copies(episodes, 1, &[], context.settings.run.seed);
+    let tokenizer = Tokenizer::train(&sft::data::texts(&renamed), model.vocab, &Compact::SPECIALS).kind(Kind::Usage)?;
     let config = Config {
         vocab_size: tokenizer.vocab_size(),
         hidden_size: model.hidden,

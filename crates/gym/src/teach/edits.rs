@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::instruction::line_diff;
+use crate::instruction::{line_diff, word_diff_within};
 use crate::mutation;
 use crate::tree::Tree;
 
@@ -18,7 +18,7 @@ pub struct Change {
     pub new: String,
 }
 
-/// The change from `buggy` to `fixed` as the replacement of the fewest whole lines.
+/// The change from `buggy` to `fixed` as the replacement of the fewest words of a line, or else of the fewest whole lines.
 ///
 /// # Errors
 /// When more or less than one file differs.
@@ -41,29 +41,26 @@ pub fn wrong(tree: &Tree, path: &str, function: &str, rng: &mut ChaCha8Rng) -> O
     })
 }
 
-/// The gold change done carelessly: something else than what was asked for.
+/// The gold change done carelessly: nothing is changed, or the text is only taken out, or it happens to be right.
 pub fn careless(gold: &Change, rng: &mut ChaCha8Rng) -> Change {
-    let mut change = gold.clone();
-    let sites = mutation::mutations("pkg/snippet.py", &wrapped(&gold.new));
-    let spoiled: Vec<String> = sites
-        .iter()
-        .filter_map(|site| unwrapped(&site.apply(&wrapped(&gold.new))))
-        .filter(|new| *new != gold.old)
-        .collect();
-    match rng.random_range(0..10) {
-        // The replaced text stays as it is.
-        0..3 => change.new.clone_from(&gold.old),
-        3..8 if !spoiled.is_empty() => change.new = super::pick(&spoiled, rng).cloned().unwrap_or_default(),
-        3..8 => change.new.clone_from(&gold.old),
-        _ => {}
-    }
-    change
+    let new = match rng.random_range(0..10) {
+        0..3 => gold.old.clone(),
+        3..6 => String::new(),
+        _ => gold.new.clone(),
+    };
+    Change { new, ..gold.clone() }
 }
 
-/// A replacement of whole lines, with lines around it until the old text is unique in the file.
+/// A replacement of words of one line where that is enough, else of whole lines, with more around it until the old text is
+/// unique in the file.
 fn change(path: &str, before: &str, after: &str) -> Option<Change> {
     let diff = line_diff(before, after);
     let (a, b): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    if let ([before_line], [after_line]) = (&diff.before[..], &diff.after[..])
+        && let Some((old, new)) = word_diff_within(before, before_line.trim(), after_line.trim())
+    {
+        return Some(Change { path: path.into(), old, new });
+    }
     let (mut first, mut last_a) = (diff.shared_head, diff.shared_head + diff.before.len());
     let mut last_b = diff.shared_head + diff.after.len();
     loop {
@@ -93,28 +90,18 @@ fn strip_common_indent(old: &str, new: &str) -> (String, String) {
     (old.trim_start().to_owned(), new.trim_start().to_owned())
 }
 
-fn wrapped(lines: &str) -> String {
-    let indented: Vec<String> = lines.lines().map(|line| format!("    {}", line.trim())).collect();
-    format!("def snippet():\n{}\n", indented.join("\n"))
-}
-
-fn unwrapped(source: &str) -> Option<String> {
-    let lines: Vec<&str> = source.strip_prefix("def snippet():\n")?.lines().map(str::trim).collect();
-    Some(lines.join("\n")).filter(|text| !text.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_gold_change_replaces_the_fewest_lines_that_are_unique() {
+    fn the_gold_change_replaces_the_fewest_words_that_are_unique() {
         let mut buggy = Tree::new();
         buggy.insert("p/a.py", "def f(a):\n    if a < 1:\n        return 0\n    return a\n\n\ndef g(a):\n    if a <= 1:\n        return 0\n    return a\n");
         let mut fixed = buggy.clone();
         fixed.insert("p/a.py", buggy.text("p/a.py").unwrap().replace("a < 1", "a <= 1"));
         let change = gold(&buggy, &fixed).unwrap();
-        assert_eq!((change.old.as_str(), change.new.as_str()), ("if a < 1:", "if a <= 1:"));
+        assert_eq!((change.old.as_str(), change.new.as_str()), ("< 1", "<= 1"));
         let mut other = buggy.clone();
         other.insert("p/a.py", buggy.text("p/a.py").unwrap().replacen("return 0", "return 1", 1));
         assert!(gold(&buggy, &other).unwrap().old.contains("if a < 1:\n"));

@@ -9,7 +9,7 @@ use crate::optimizer::OptimizerConfig;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SftConfig {
-    /// Passes over the episodes. Default 5.
+    /// Passes over the episodes. Default 2.
     pub epochs: u32,
     /// Peak learning rate. Default 2e-3, which suits a model of one to two million parameters from nothing.
     pub learning_rate: f64,
@@ -17,7 +17,7 @@ pub struct SftConfig {
     pub warmup: f64,
     /// Learning rate at the end of the cosine, as a share of the peak. Default 0.05.
     pub final_share: f64,
-    /// Ids of one optimiser step, prompts and observations included; the last episode may exceed it. Default 2048.
+    /// Ids of one optimiser step, prompts and observations included; the last episode may exceed it. Default 1024.
     pub batch_tokens: usize,
     /// Weight of ids that the model reads, prompts and observations, relative to those it writes. Names that come again in what
     /// is read teach copying long before the turns alone do. Default 0.1.
@@ -33,11 +33,11 @@ pub struct SftConfig {
 impl Default for SftConfig {
     fn default() -> Self {
         Self {
-            epochs: 5,
+            epochs: 2,
             learning_rate: 2e-3,
             warmup: 0.03,
             final_share: 0.05,
-            batch_tokens: 2048,
+            batch_tokens: 1024,
             context_weight: 0.1,
             held_out: 0.02,
             seed: 1,
