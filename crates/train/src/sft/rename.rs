@@ -81,7 +81,8 @@ fn words(episode: &Episode) -> BTreeSet<String> {
 fn assigned(line: &str) -> Vec<&str> {
     let is_target = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_.,[] ".contains(c));
     let loops = line.split("for ").skip(1).filter_map(|rest| rest.split_once(" in ")).map(|(target, _)| target);
-    let left = [" = ", " += ", " -= ", " *= "].into_iter().filter_map(|sign| line.split_once(sign)).map(|(left, _)| left);
+    let left =
+        [" = ", " += ", " -= ", " *= "].into_iter().filter_map(|sign| line.split_once(sign)).map(|(left, _)| left);
     loops.chain(left).filter(is_target).collect()
 }
 
