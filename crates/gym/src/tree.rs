@@ -247,7 +247,7 @@ mod tests {
         // No process can have these numbers.
         let (dead, young) = (partial(u32::MAX, long_ago), partial(u32::MAX - 1, std::time::SystemTime::now()));
         let own = partial(std::process::id(), long_ago);
-        assert_eq!(store.sweep().expect("swept"), [dead.clone()]);
+        assert_eq!(store.sweep().expect("swept"), std::slice::from_ref(&dead));
         assert!(!dead.exists() && young.exists() && own.exists() && layer.exists());
     }
 }
