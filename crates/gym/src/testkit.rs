@@ -32,6 +32,7 @@ pub(crate) fn sandbox(files: &[(&str, &str)]) -> (tempfile::TempDir, Box<dyn San
     files.iter().for_each(|(path, text)| tree.insert(*path, text.as_bytes()));
     tree.write_to(layer.path()).expect("the layer is writable");
     let spec = SandboxSpec {
+        root: Vec::new(),
         layers: vec![layer.path().to_owned()],
         workdir: "/repo".into(),
         mounts: vec![],

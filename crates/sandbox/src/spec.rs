@@ -7,7 +7,11 @@ use std::time::Duration;
 /// What a sandbox is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSpec {
-    /// Host directories shown at `workdir` as one read-only tree, lowest first; later ones win. At least one.
+    /// Layers of the root, those of an image for example, lowest first; everything in it can be written, copy-on-write. Empty means
+    /// the system of the host, read-only.
+    pub root: Vec<PathBuf>,
+    /// Host directories shown at `workdir` as one read-only tree, lowest first; later ones win. With a `root` of its own there may be
+    /// none: then the working directory is what the root has there.
     pub layers: Vec<PathBuf>,
     /// Where the copy-on-write view of `layers` appears, and where commands start. Absolute.
     pub workdir: String,

@@ -1,19 +1,26 @@
 //! One file or folder per backend, and the registry that opens one by name.
 
 #[cfg(target_os = "linux")]
+mod container;
+#[cfg(target_os = "linux")]
 mod namespace;
+mod options;
+
+pub use options::{ContainerOptions, Options};
 
 use std::sync::Arc;
 
 use crate::{Backend, Holding, SandboxError};
 
-type Open = fn() -> Result<Arc<dyn Backend>, SandboxError>;
+type Open = fn(&Options) -> Result<Arc<dyn Backend>, SandboxError>;
 type Survey = fn() -> Result<Vec<Holding>, SandboxError>;
 type Collect = fn(&Holding) -> Result<(), SandboxError>;
 
 const REGISTRY: &[(&str, Open)] = &[
     #[cfg(target_os = "linux")]
-    ("namespace", namespace::open),
+    ("namespace", |_| namespace::open()),
+    #[cfg(target_os = "linux")]
+    ("container", container::open),
 ];
 
 /// How what controllers hold of a backend is found, and how what dead ones left is removed.
@@ -39,13 +46,21 @@ pub fn collect(holding: &Holding) -> Result<(), SandboxError> {
     }
 }
 
-/// Opens the backend called `name`; opening proves that the machine can run it.
+/// Opens the backend called `name` with default [`Options`]; opening proves that the machine can run it.
 ///
 /// # Errors
 /// [`SandboxError::Unavailable`] says what the machine lacks; [`SandboxError::Spec`] that no backend has this name.
 pub fn open(name: &str) -> Result<Arc<dyn Backend>, SandboxError> {
+    open_with(name, &Options::default())
+}
+
+/// Opens the backend called `name`; it reads its own part of `options`.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_with(name: &str, options: &Options) -> Result<Arc<dyn Backend>, SandboxError> {
     match REGISTRY.iter().find(|(known, _)| *known == name) {
-        Some((_, open)) => open(),
+        Some((_, open)) => open(options),
         None => Err(SandboxError::Spec {
             path: name.into(),
             reason: format!("no such sandbox backend; known: {}", names().join(", ")),

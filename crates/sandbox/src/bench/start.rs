@@ -93,6 +93,7 @@ fn whole(backend: &dyn Backend) -> Result<(), SandboxError> {
 /// A sandbox over a directory that every machine has.
 pub(super) fn spec() -> SandboxSpec {
     SandboxSpec {
+        root: Vec::new(),
         layers: vec!["/usr/share".into()],
         workdir: "/work".into(),
         mounts: Vec::new(),

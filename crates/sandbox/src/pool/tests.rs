@@ -25,6 +25,7 @@ fn capacity() -> Capacity {
 
 fn spec(memory_mib: u64) -> SandboxSpec {
     SandboxSpec {
+        root: Vec::new(),
         layers: vec!["/usr/share".into()],
         workdir: "/work".into(),
         mounts: Vec::new(),

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use basis_sandbox::{Backend, backends};
+use basis_sandbox::Backend;
 
 use crate::fixture::{daemon, empty, eventually, marker, sleepers, text};
 
@@ -78,7 +78,7 @@ fn copy(role: &str, backend: &dyn Backend, marker: &str) -> Command {
 #[test]
 fn controller() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let backend = backends::open(&std::env::var(BACKEND).expect("given")).expect("opened");
+    let backend = crate::fixture::open(&std::env::var(BACKEND).expect("given")).expect("opened");
     let marker = std::env::var(MARKER).expect("given");
     if role == "many" {
         println!("ready");

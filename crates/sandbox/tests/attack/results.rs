@@ -43,7 +43,7 @@ pub(crate) fn opened() -> &'static [Arc<dyn Backend>] {
 }
 
 fn available(name: &str) -> Option<Arc<dyn Backend>> {
-    match backends::open(name) {
+    match crate::fixture::open(name) {
         Ok(backend) => Some(backend),
         Err(SandboxError::Unavailable { backend, reason }) => {
             eprintln!("skipped: backend `{backend}` is not available here: {reason}");

@@ -3,11 +3,29 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use basis_sandbox::backends::{self, Options};
 use basis_sandbox::{Backend, Command, Limits, Mount, Output, Sandbox, SandboxError, SandboxSpec};
 use tempfile::TempDir;
+
+/// Names the socket of the engine that tests may use.
+const ENGINE: &str = "BASIS_TEST_ENGINE";
+
+/// Opens a backend. Containers are only made by an engine that the tests were given: that of the machine may be somebody's.
+pub(crate) fn open(name: &str) -> Result<Arc<dyn Backend>, SandboxError> {
+    let mut options = Options::default();
+    if name == "container" {
+        let Ok(socket) = std::env::var(ENGINE) else {
+            let reason = format!("{ENGINE} does not name the socket of an engine");
+            return Err(SandboxError::Unavailable { backend: "container", reason });
+        };
+        options.container.socket = Some(socket);
+    }
+    backends::open_with(name, &options)
+}
 
 /// A layer of files in a directory of its own.
 pub(crate) fn layer(files: &[(&str, &str)]) -> TempDir {
@@ -27,6 +45,7 @@ pub(crate) fn put(path: &Path, text: &str) {
 /// A specification over `layers`, lowest first, with ordinary limits.
 pub(crate) fn spec(layers: &[&TempDir]) -> SandboxSpec {
     SandboxSpec {
+        root: Vec::new(),
         layers: layers.iter().map(|layer| layer.path().into()).collect(),
         workdir: "/work".into(),
         mounts: Vec::new(),

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use basis_sandbox::{Backend, backends};
+use basis_sandbox::Backend;
 
 use crate::fixture::{daemon, empty, eventually, marker, sleepers, text};
 
@@ -16,7 +16,7 @@ const CONTROLLER: &str = "BASIS_TEST_CONTROLLER";
 const MARKER: &str = "BASIS_TEST_MARKER";
 
 pub(crate) fn nothing_is_left_after_drop(backend: &dyn Backend) {
-    let own = backends::open(backend.name()).expect("opened");
+    let own = crate::fixture::open(backend.name()).expect("opened");
     let (mounts, files) = (mounts(), temporary_files());
     let marker = marker();
     let mut all: Vec<_> = (0..5).map(|_| empty(own.as_ref())).collect();
@@ -63,7 +63,7 @@ pub(crate) fn nothing_is_left_after_the_controller_is_killed(backend: &dyn Backe
 fn controller() {
     let Ok(name) = std::env::var(CONTROLLER) else { return };
     let marker = std::env::var(MARKER).expect("given with the backend");
-    let backend = backends::open(&name).expect("opened");
+    let backend = crate::fixture::open(&name).expect("opened");
     let mut all: Vec<_> = (0..3).map(|_| empty(backend.as_ref())).collect();
     for (_, sandbox) in &mut all {
         text(sandbox.as_mut(), &daemon(&marker));

@@ -1,6 +1,6 @@
 //! How sandboxes begin and end, alone and in crowds.
 
-use basis_sandbox::{Backend, SandboxError, backends};
+use basis_sandbox::{Backend, SandboxError};
 
 use crate::fixture::{daemon, empty, eventually, layer, marker, shell, sleepers, spec, text};
 pub(crate) use crate::leftovers::{nothing_is_left_after_drop, nothing_is_left_after_the_controller_is_killed};
@@ -30,7 +30,7 @@ pub(crate) fn destroying_twice_is_fine(backend: &dyn Backend) {
 }
 
 pub(crate) fn a_sandbox_outlives_its_backend_handle_and_changes_threads(backend: &dyn Backend) {
-    let own = backends::open(backend.name()).expect("opened");
+    let own = crate::fixture::open(backend.name()).expect("opened");
     let (_layer, mut sandbox) = empty(own.as_ref());
     drop(own);
     let moved = std::thread::spawn(move || {

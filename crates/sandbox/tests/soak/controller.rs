@@ -133,6 +133,7 @@ fn cycle(backend: &dyn Backend, marker: &str, random: &mut Random) {
 
 fn spec(marker: &str) -> SandboxSpec {
     SandboxSpec {
+        root: Vec::new(),
         layers: vec!["/usr/share".into()],
         workdir: "/work".into(),
         mounts: Vec::new(),

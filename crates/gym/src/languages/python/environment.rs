@@ -99,7 +99,8 @@ impl Environment {
 
     /// A sandbox with the project's tree made of `layers`, lowest first.
     pub fn spec(&self, layers: Vec<PathBuf>, limits: Limits) -> SandboxSpec {
-        SandboxSpec { layers, workdir: WORKDIR.to_owned(), mounts: self.mounts(), env: self.variables(), limits }
+        let (root, workdir) = (Vec::new(), WORKDIR.to_owned());
+        SandboxSpec { root, layers, workdir, mounts: self.mounts(), env: self.variables(), limits }
     }
 
     /// Absolute paths inside the sandbox that the project's modules and packages are imported from, packages first: a tree cannot put

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::protocol::{BoxMount, BoxSpec};
-use super::sandbox::NamespaceSandbox;
+use super::root;
+use super::sandbox::BoxSandbox;
 use crate::{Backend, Enforcement, Mount, Sandbox, SandboxError, SandboxSpec, Strength};
 
 /// The name in the registry.
@@ -31,6 +32,7 @@ fn open_with(grouped: bool) -> Result<Arc<dyn Backend>, SandboxError> {
 
 fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
     let spec = SandboxSpec {
+        root: Vec::new(),
         layers: vec!["/usr/bin".into()],
         workdir: "/work".into(),
         mounts: Vec::new(),
@@ -46,7 +48,7 @@ fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
     sandbox.destroy()
 }
 
-fn raise_open_files() {
+pub(in crate::backends) fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     // Raising the soft limit to the hard one is always allowed.
@@ -82,23 +84,24 @@ impl Backend for NamespaceBackend {
     }
 
     fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        if spec.limits.millicpus.is_some() {
+            // A limit that nothing keeps would be a promise that is not held.
+            let reason = "it cannot limit the processors of a sandbox: leave `millicpus` out".into();
+            return Err(SandboxError::Unavailable { backend: NAME, reason });
+        }
         let checked = check(spec, self.client.groups().is_none())?;
         let new = self.client.create(&checked)?;
-        Ok(Box::new(NamespaceSandbox::attach(self.client.clone(), spec, new, |_| Ok(()))?))
+        let spec = SandboxSpec { layers: checked.layers, ..spec.clone() };
+        Ok(Box::new(BoxSandbox::over(&spec, new)?))
     }
 }
 
-pub(super) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
+pub(in crate::backends) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
     let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
-    if spec.limits.millicpus.is_some() {
-        // A limit that nothing keeps would be a promise that is not held.
-        let reason = "it cannot limit the processors of a sandbox: leave `millicpus` out".into();
-        return Err(SandboxError::Unavailable { backend: NAME, reason });
-    }
-    if spec.layers.is_empty() {
+    if spec.layers.is_empty() && spec.root.is_empty() {
         return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
     }
-    for layer in &spec.layers {
+    for layer in spec.root.iter().chain(&spec.layers) {
         if !layer.is_absolute() || !layer.is_dir() {
             return Err(wrong(layer, "a layer must be the absolute path of a directory"));
         }
@@ -116,8 +119,10 @@ pub(super) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, S
             ));
         }
     }
+    let layers = if spec.layers.is_empty() { root::layers_at(&spec.root, &spec.workdir)? } else { spec.layers.clone() };
     Ok(BoxSpec {
-        layers: spec.layers.clone(),
+        root: spec.root.clone(),
+        layers,
         workdir: spec.workdir.clone(),
         mounts: spec.mounts.iter().map(show).collect(),
         limits: spec.limits.clone(),

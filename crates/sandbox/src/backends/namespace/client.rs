@@ -1,13 +1,13 @@
 //! The controller's end: starts the spawner, has keepers forked, reuses them, starts anew what dies.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::groups::{Group, Groups};
 use super::lease::Lease;
 use super::process::Spawner;
 use super::protocol::{BoxSpec, Channel, KeeperReply};
-use crate::SandboxError;
+use crate::{SandboxError, SandboxSpec};
 
 /// Makes boxes; can be asked from any thread. Dropping it ends the spawner and every box.
 pub(super) struct Client {
@@ -25,10 +25,48 @@ pub(super) struct Keeper {
 }
 
 /// A box that is still setting itself up.
-pub(super) struct NewBox {
-    pub(super) process: OwnedFd,
-    pub(super) channel: Channel,
-    pub(super) keeper: Keeper,
+pub(in crate::backends) struct NewBox {
+    pub(in crate::backends) process: OwnedFd,
+    pub(in crate::backends) channel: Channel,
+    /// Working directory and tmpfs, if somebody better than the box itself says which they are.
+    pub(in crate::backends) view: Option<[OwnedFd; 2]>,
+    pub(in crate::backends) ground: Box<dyn Ground>,
+}
+
+/// What a box stands on: who made it and counts what it uses.
+pub(in crate::backends) trait Ground: Send {
+    /// Whether the kernel killed a process of the box for lack of memory since this was last asked.
+    fn out_of_memory(&mut self) -> bool;
+
+    /// Another box of the same specification, which waits to be given files.
+    fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError>;
+
+    /// Gives everything back, now that no process of the box is left.
+    fn end(self: Box<Self>) -> Result<(), SandboxError>;
+}
+
+/// A keeper, and whoever takes it back.
+struct Kept {
+    client: Arc<Client>,
+    keeper: Keeper,
+}
+
+impl Ground for Kept {
+    fn out_of_memory(&mut self) -> bool {
+        self.keeper.out_of_memory()
+    }
+
+    fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError> {
+        let mut checked = super::backend::check(spec, self.client.groups().is_none())?;
+        checked.filled = true;
+        self.client.create(&checked)
+    }
+
+    fn end(self: Box<Self>) -> Result<(), SandboxError> {
+        let Self { client, keeper } = *self;
+        client.give_back(keeper);
+        Ok(())
+    }
 }
 
 impl Client {
@@ -46,13 +84,16 @@ impl Client {
     }
 
     /// A new box under its memory limit.
-    pub(super) fn create(&self, spec: &BoxSpec) -> Result<NewBox, SandboxError> {
+    pub(super) fn create(self: &Arc<Self>, spec: &BoxSpec) -> Result<NewBox, SandboxError> {
         loop {
             let idle = lock(&self.idle).pop();
             let reused = idle.is_some();
             let mut keeper = idle.map_or_else(|| self.grow(spec), Ok)?;
             match keeper.create(spec) {
-                Ok((process, channel)) => return Ok(NewBox { process, channel, keeper }),
+                Ok((process, channel)) => {
+                    let ground = Box::new(Kept { client: self.clone(), keeper });
+                    return Ok(NewBox { process, channel, view: None, ground });
+                }
                 // It died while it was idle; the next one may live, and in the end there is a new one.
                 Err(SandboxError::Lost(_)) if reused => {}
                 Err(error) => {

@@ -7,8 +7,18 @@ use super::syscalls::Filter;
 use super::{landlock, sys};
 use crate::Limits;
 
-/// Gives up for good, in the box itself, all that neither it nor its commands will need.
-pub(super) fn confine_box(workdir: &str, filter: &Filter) -> Result<(), Failure> {
+/// What a box keeps for itself, and takes from its commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// To write whatever modes commands left behind, and to kill.
+    Rights,
+    /// It has none to keep.
+    Nothing,
+}
+
+/// Gives up for good, in the box itself, all that neither it nor its commands will need. They may write below
+/// the directory `writable`.
+pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result<(), Failure> {
     rustix::thread::set_no_new_privs(true).doing(|| "set no_new_privs".into())?;
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
@@ -16,9 +26,11 @@ pub(super) fn confine_box(workdir: &str, filter: &Filter) -> Result<(), Failure>
             break;
         }
     }
-    // The host's `write` must work whatever modes commands left behind.
-    keep_capabilities(CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL)?;
-    landlock::restrict(workdir).map_err(|error| Failure::new(format!("set Landlock rules ({error})"), &denied()))?;
+    keep_capabilities(match keep {
+        Keep::Rights => CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL,
+        Keep::Nothing => CapabilitySet::empty(),
+    })?;
+    landlock::restrict(writable).map_err(|error| Failure::new(format!("set Landlock rules ({error})"), &denied()))?;
     filter.install()
 }
 

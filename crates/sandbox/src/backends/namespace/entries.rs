@@ -21,7 +21,7 @@ use super::unlock::unlocking;
 
 /// One file, directory or mark, with its path below the root that is copied.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(in crate::backends) struct Entry {
     pub(super) path: OsString,
     pub(super) kind: Kind,
     pub(super) mode: u32,

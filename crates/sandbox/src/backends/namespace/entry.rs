@@ -21,13 +21,14 @@ type Entry = extern "C" fn();
 static ENTRY: Entry = enter;
 
 /// Forces the linker to keep [`ENTRY`].
-pub(super) fn keep() {
+pub(in crate::backends) fn keep() {
     std::hint::black_box(&ENTRY);
 }
 
 extern "C" fn enter() {
     // Not every C library passes the arguments to such functions, and the standard library may not have them yet.
     let Ok(line) = std::fs::read("/proc/self/cmdline") else { return };
+    crate::backends::container::enter(&line);
     let mut arguments = line.split(|byte| *byte == 0);
     if arguments.next() == Some(NAME.as_bytes()) {
         let lease = arguments.next().and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
@@ -40,7 +41,7 @@ extern "C" fn enter() {
 }
 
 /// Takes standard input, which is the control socket, away from its number and closes everything else.
-fn adopt_control() -> Option<OwnedFd> {
+pub(in crate::backends) fn adopt_control() -> Option<OwnedFd> {
     const CONTROL: i32 = 3;
     let stdin = rustix::stdio::stdin();
     rustix::net::sockopt::socket_type(stdin).ok()?;

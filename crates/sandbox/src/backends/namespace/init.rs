@@ -22,9 +22,34 @@ pub(super) fn run(spec: &BoxSpec, trees: Trees, filter: &Filter, channel: Channe
     if !matches!(channel.receive(), Ok(Some((BoxRequest::Start, _)))) {
         sys::exit(1);
     }
-    match Init::start(spec, trees, filter, channel) {
-        Ok(mut init) => init.serve(),
-        Err((channel, failure)) => {
+    let view = setup::set_up(spec, trees, &channel);
+    begin(spec, view, confine::Keep::Rights, filter, channel)
+}
+
+/// Becomes the first process of a container, whose mounts others have made, and serves until the controller is gone.
+pub(in crate::backends) fn run_in_container(channel: Channel) -> ! {
+    std::panic::set_hook(Box::new(|_| sys::exit(101)));
+    let Ok(Some((BoxRequest::Begin(spec), _))) = channel.receive() else { sys::exit(1) };
+    let view = setup::look(&spec.workdir);
+    begin(&spec, view, confine::Keep::Nothing, &Filter::new(), channel)
+}
+
+fn begin(
+    spec: &BoxSpec,
+    view: Result<setup::View, Failure>,
+    keep: confine::Keep,
+    filter: &Filter,
+    channel: Channel,
+) -> ! {
+    let prepared = view.and_then(|view| {
+        let children = sys::child_signals().doing(|| "watch children".into())?;
+        let writable = if spec.root.is_empty() { spec.workdir.as_str() } else { "/" };
+        confine::confine_box(writable, keep, filter)?;
+        Ok((view, children))
+    });
+    match prepared {
+        Ok((view, children)) => Init::start(spec, view, children, channel).serve(),
+        Err(failure) => {
             // Without a reader there is nobody to tell.
             let _ = channel.send(&BoxReply::Failed(failure), &[]);
             sys::exit(1)
@@ -48,23 +73,14 @@ struct Init<'a> {
 }
 
 impl<'a> Init<'a> {
-    fn start(spec: &'a BoxSpec, trees: Trees, filter: &Filter, channel: Channel) -> Result<Self, (Channel, Failure)> {
-        let prepared = setup::set_up(spec, trees, &channel).and_then(|view| {
-            let children = sys::child_signals().doing(|| "watch children".into())?;
-            confine::confine_box(&spec.workdir, filter)?;
-            Ok((view, children))
-        });
-        let (view, children) = match prepared {
-            Ok(prepared) => prepared,
-            Err(failure) => return Err((channel, failure)),
-        };
+    fn start(spec: &'a BoxSpec, view: setup::View, children: OwnedFd, channel: Channel) -> Self {
         if channel.send(&BoxReply::Ready, &[view.workdir.as_fd(), view.stage.as_fd()]).is_err() {
             sys::exit(0);
         }
         drop(view.stage);
         let [channel, children, workdir] = keep_only([channel.into_fd(), children, view.workdir]);
         let channel = Channel::new(channel);
-        Ok(Self { spec, channel, children, workdir, running: None, shell: None, out_of_memory: false, crowded: false })
+        Self { spec, channel, children, workdir, running: None, shell: None, out_of_memory: false, crowded: false }
     }
 
     fn serve(&mut self) -> ! {
@@ -92,7 +108,7 @@ impl<'a> Init<'a> {
 
     fn answer(&mut self, request: BoxRequest, descriptors: Vec<OwnedFd>) {
         match request {
-            BoxRequest::Start | BoxRequest::Make(_) | BoxRequest::Filled => {}
+            BoxRequest::Start | BoxRequest::Begin(_) | BoxRequest::Make(_) | BoxRequest::Filled => {}
             BoxRequest::Execute { argv, env, cwd } => {
                 self.crowded = false;
                 match self.start_command(&argv, &env, cwd.as_deref(), descriptors) {

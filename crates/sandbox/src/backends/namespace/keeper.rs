@@ -18,6 +18,7 @@ use super::userns::{self, Identities, Maps, Owner};
 
 /// Host directories ready to be mounted, in the order of the specification.
 pub(super) struct Trees {
+    pub(super) root: Vec<OwnedFd>,
     pub(super) layers: Vec<OwnedFd>,
     pub(super) mounts: Vec<OwnedFd>,
 }
@@ -106,7 +107,10 @@ impl Keeper<'_> {
     }
 
     fn open_trees(&mut self, spec: &BoxSpec) -> Result<Trees, Failure> {
-        let mut trees = Trees { layers: Vec::new(), mounts: Vec::new() };
+        let mut trees = Trees { root: Vec::new(), layers: Vec::new(), mounts: Vec::new() };
+        for layer in &spec.root {
+            trees.root.push(self.open_tree(layer, 0).map_err(|failure| failure.about(layer))?);
+        }
         for layer in &spec.layers {
             trees.layers.push(self.open_tree(layer, 0).map_err(|failure| failure.about(layer))?);
         }

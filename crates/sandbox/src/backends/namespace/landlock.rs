@@ -10,7 +10,7 @@ use landlock::{
 const KNOWN: ABI = ABI::V6;
 
 /// Puts this process, and whatever it starts, under the rules for good.
-pub(super) fn restrict(workdir: &str) -> Result<(), RulesetError> {
+pub(super) fn restrict(writable: &str) -> Result<(), RulesetError> {
     let all = AccessFs::from_all(KNOWN);
     let devices = AccessFs::from_read(KNOWN) | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
     let rules = [
@@ -18,7 +18,7 @@ pub(super) fn restrict(workdir: &str) -> Result<(), RulesetError> {
         ("/dev", devices),
         // Processes write about themselves; what else is there is closed by its modes.
         ("/proc", AccessFs::from_read(KNOWN) | AccessFs::WriteFile | AccessFs::Truncate),
-        (workdir, all),
+        (writable, all),
         ("/tmp", all),
         ("/var/tmp", all),
         ("/dev/shm", all),

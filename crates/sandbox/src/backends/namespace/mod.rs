@@ -10,36 +10,37 @@
 //! Not covered: kernel bugs (the kernel is shared). Run by an ordinary user, a box
 //! keeps that user's supplementary groups.
 
-mod backend;
+pub(super) mod backend;
 mod beneath;
 mod capture;
 mod changes;
-mod client;
+pub(super) mod client;
 mod command;
 mod confine;
 mod entries;
-mod entry;
+pub(super) mod entry;
 mod events;
 mod fork;
 mod groups;
-mod init;
+pub(super) mod init;
 mod keeper;
 mod landlock;
-mod layout;
+pub(super) mod layout;
 mod lease;
-mod process;
-mod protocol;
-mod sandbox;
-mod setup;
+pub(super) mod process;
+pub(super) mod protocol;
+pub(super) mod root;
+pub(super) mod sandbox;
+pub(super) mod setup;
 mod shell;
 mod spawner;
 mod streams;
 mod survey;
-mod sys;
+pub(super) mod sys;
 mod syscalls;
-mod template;
+pub(super) mod template;
 mod unlock;
-mod userns;
+pub(super) mod userns;
 mod watch;
 mod wire;
 

@@ -83,7 +83,7 @@ impl Drop for Spawner {
 }
 
 /// The descriptors that must come with an answer; the kernel drops them when this process may open no more.
-pub(super) fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], SandboxError> {
+pub(in crate::backends) fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], SandboxError> {
     let missing = |_| SandboxError::Lost("descriptors did not arrive (raise the limit of open files)".into());
     descriptors.try_into().map_err(missing)
 }

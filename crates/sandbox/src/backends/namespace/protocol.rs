@@ -24,27 +24,32 @@ use crate::Limits;
 
 /// What a box is made of, checked by the controller.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct BoxSpec {
-    pub(super) layers: Vec<PathBuf>,
-    pub(super) workdir: String,
-    pub(super) mounts: Vec<BoxMount>,
-    pub(super) limits: Limits,
+pub(in crate::backends) struct BoxSpec {
+    /// Layers of a root of its own, if it has one.
+    pub(in crate::backends) root: Vec<PathBuf>,
+    pub(in crate::backends) layers: Vec<PathBuf>,
+    pub(in crate::backends) workdir: String,
+    pub(in crate::backends) mounts: Vec<BoxMount>,
+    pub(in crate::backends) limits: Limits,
     /// Whether the box has to keep the memory limit itself.
-    pub(super) watch_memory: bool,
+    pub(in crate::backends) watch_memory: bool,
     /// Whether it is given files before it is shown the layers.
-    pub(super) filled: bool,
+    pub(in crate::backends) filled: bool,
 }
 
 /// A host directory or file shown read-only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct BoxMount {
-    pub(super) source: PathBuf,
-    pub(super) target: Target,
+pub(in crate::backends) struct BoxMount {
+    pub(in crate::backends) source: PathBuf,
+    pub(in crate::backends) target: Target,
 }
 
 impl BoxSpec {
-    /// The mount points that the root must have.
+    /// The mount points that the template must have.
     pub(super) fn targets(&self) -> Vec<Target> {
+        if !self.root.is_empty() {
+            return Vec::new();
+        }
         let mounts = self.mounts.iter().map(|mount| mount.target.clone());
         let outside = mounts.filter(|(path, _)| !is_below(path, &self.workdir));
         let mut targets: Vec<Target> = outside.chain([(self.workdir.clone(), true)]).collect();
@@ -85,9 +90,11 @@ pub(super) enum KeeperReply {
 
 /// Controller to box; the first one comes from its keeper.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum BoxRequest {
+pub(in crate::backends) enum BoxRequest {
     /// The identity maps are written.
     Start,
+    /// To the first process of a container: the mounts are made.
+    Begin(Box<BoxSpec>),
     /// Beside it: stdin, stdout, stderr and, if wanted, the report channel.
     Execute { argv: Vec<String>, env: BTreeMap<String, String>, cwd: Option<String> },
     /// Start the shell. Beside it: stdout, stderr, what it reads lines from and writes statuses to.
@@ -139,33 +146,37 @@ pub(super) enum BoxReply {
 
 /// A failed system call on the other side.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Failure {
-    pub(super) what: String,
-    pub(super) errno: i32,
+pub(in crate::backends) struct Failure {
+    pub(in crate::backends) what: String,
+    pub(in crate::backends) errno: i32,
     /// The path of the specification that is to blame.
-    pub(super) path: Option<PathBuf>,
+    pub(in crate::backends) path: Option<PathBuf>,
 }
 
 /// One end of a connection.
 #[derive(Debug)]
-pub(super) struct Channel(OwnedFd);
+pub(in crate::backends) struct Channel(OwnedFd);
 
 impl Channel {
-    pub(super) fn new(fd: OwnedFd) -> Self {
+    pub(in crate::backends) fn new(fd: OwnedFd) -> Self {
         Self(fd)
     }
 
-    pub(super) fn pair() -> io::Result<(Self, Self)> {
+    pub(in crate::backends) fn pair() -> io::Result<(Self, Self)> {
         let (one, other) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         Ok((Self(one), Self(other)))
     }
 
-    pub(super) fn into_fd(self) -> OwnedFd {
+    pub(in crate::backends) fn into_fd(self) -> OwnedFd {
         self.0
     }
 
-    pub(super) fn send<T: Serialize>(&self, message: &T, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(in crate::backends) fn send<T: Serialize>(
+        &self,
+        message: &T,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         let body = serde_json::to_vec(message)?;
         let mut frame = Vec::with_capacity(body.len() + 4);
         frame.extend_from_slice(&u32::try_from(body.len()).map_err(io::Error::other)?.to_le_bytes());
@@ -180,7 +191,7 @@ impl Channel {
         self.send_bytes(&frame[sent..])
     }
 
-    pub(super) fn send_bytes(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::backends) fn send_bytes(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let sent = retry(|| rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL))?;
             bytes = &bytes[sent..];
@@ -189,7 +200,7 @@ impl Channel {
     }
 
     /// The next message, or `None` when the other end is gone.
-    pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    pub(in crate::backends) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut header = [0; 4];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -210,7 +221,7 @@ impl Channel {
         Ok(Some((serde_json::from_slice(&body)?, descriptors)))
     }
 
-    pub(super) fn receive_bytes(&self, mut buffer: &mut [u8]) -> io::Result<()> {
+    pub(in crate::backends) fn receive_bytes(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         while !buffer.is_empty() {
             let (received, _) = retry(|| rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()))?;
             if received == 0 {
@@ -245,13 +256,13 @@ fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
 }
 
 impl Failure {
-    pub(super) fn new(what: impl Into<String>, error: &io::Error) -> Self {
+    pub(in crate::backends) fn new(what: impl Into<String>, error: &io::Error) -> Self {
         Self { what: what.into(), errno: error.raw_os_error().unwrap_or(libc::EIO), path: None }
     }
 }
 
 /// Adds what was being done to a failed system call.
-pub(super) trait Doing<T> {
+pub(in crate::backends) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
@@ -263,7 +274,7 @@ impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
 
 impl Failure {
     /// Blames a path of the specification.
-    pub(super) fn about(mut self, path: impl Into<PathBuf>) -> Self {
+    pub(in crate::backends) fn about(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }

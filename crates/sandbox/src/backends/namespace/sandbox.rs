@@ -11,11 +11,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
 use super::capture::{self, Ended, Ends, Surroundings};
-use super::client::{Client, Keeper, NewBox};
-use super::protocol::{BoxReply, BoxRequest, BoxSpec};
+use super::client::{Ground, NewBox};
+use super::protocol::{BoxReply, BoxRequest, Failure};
 use super::shell::Shell;
 use super::streams::{Feed, Pipes, Stream};
-use super::unlock::unlocking;
+use super::unlock::{self, unlocking};
 use super::wire::{Wire, lost, unexpected};
 use super::{beneath, changes, entries, fork, layout};
 use crate::{
@@ -26,14 +26,12 @@ use crate::{
 /// How long a killed box may take to be gone.
 const DEATH: Duration = Duration::from_secs(20);
 
-/// A sandbox of this backend.
-pub(super) struct NamespaceSandbox {
-    /// Its end would be the end of the box.
-    client: Arc<Client>,
+/// A sandbox: a box, whoever made it.
+pub(in crate::backends) struct BoxSandbox {
     spec: SandboxSpec,
     process: OwnedFd,
-    /// Until the sandbox is destroyed: what a frozen one has on disk still counts as memory of the keeper's group.
-    keeper: Option<Keeper>,
+    /// Until the sandbox is destroyed: what a frozen one has on disk still counts as its memory.
+    ground: Option<Box<dyn Ground>>,
     state: State,
     /// Made when somebody first wants to interrupt.
     interrupt: OnceLock<Arc<OwnedFd>>,
@@ -58,15 +56,19 @@ impl View {
     }
 }
 
-impl NamespaceSandbox {
+impl BoxSandbox {
+    /// Waits until a new box is ready that is given no files.
+    pub(in crate::backends) fn over(spec: &SandboxSpec, new: NewBox) -> Result<Self, SandboxError> {
+        Self::attach(spec, new, |_| Ok(()))
+    }
+
     /// Waits until a new box is ready; `fill` gives it files first, if its specification says so.
-    pub(super) fn attach(
-        client: Arc<Client>,
+    fn attach(
         spec: &SandboxSpec,
         new: NewBox,
         fill: impl FnOnce(&Wire) -> Result<(), SandboxError>,
     ) -> Result<Self, SandboxError> {
-        let NewBox { process, channel, keeper } = new;
+        let NewBox { process, channel, view, ground } = new;
         let wire = Wire::new(channel);
         let mut answer = wire.next()?;
         if matches!(answer.0, BoxReply::Empty) {
@@ -75,15 +77,15 @@ impl NamespaceSandbox {
         }
         let view = match answer {
             (BoxReply::Ready, descriptors) => {
-                let [workdir, stage] = super::process::exactly(descriptors)?;
+                let [workdir, stage] = view.map_or_else(|| super::process::exactly(descriptors), Ok)?;
                 View { workdir, stage }
             }
             (BoxReply::Failed(failure), _) => return Err(failure.into()),
             (other, _) => return Err(unexpected(&other)),
         };
         let state = State::Live { wire, view, shell: None };
-        let (keeper, interrupt) = (Some(keeper), OnceLock::new());
-        Ok(Self { client, spec: spec.clone(), process, keeper, state, interrupt })
+        let (ground, interrupt) = (Some(ground), OnceLock::new());
+        Ok(Self { spec: spec.clone(), process, ground, state, interrupt })
     }
 
     fn live(&self) -> Result<(&Wire, &View), SandboxError> {
@@ -117,7 +119,7 @@ impl NamespaceSandbox {
         let interrupt = self.interrupt.get().map(Arc::as_ref);
         let around = Surroundings { wire, spec: &self.spec, stage: &view.stage, interrupt, sink };
         let followed = capture::follow(around, ends, start, wall);
-        let out_of_memory = self.keeper.as_mut().is_some_and(Keeper::out_of_memory);
+        let out_of_memory = self.ground.as_mut().is_some_and(|ground| ground.out_of_memory());
         match followed {
             Ok(mut ended) => {
                 let outcome = ended.output.outcome;
@@ -188,7 +190,7 @@ impl NamespaceSandbox {
     }
 }
 
-impl Sandbox for NamespaceSandbox {
+impl Sandbox for BoxSandbox {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
         self.exec_streaming(command, &mut |_, _| ())
     }
@@ -272,15 +274,18 @@ impl Sandbox for NamespaceSandbox {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let (wire, _) = self.live()?;
-        let request = BoxRequest::Write { path: path.into(), length: bytes.len() as u64 };
-        wire.send(&request).and_then(|()| wire.send_bytes(bytes)).map_err(|error| lost(&error))?;
-        match wire.answer()? {
-            (BoxReply::Written(None), _) => Ok(()),
-            (BoxReply::Written(Some(failure)), _) => {
-                Err(file_error(path, std::io::Error::from_raw_os_error(failure.errno)))
-            }
-            (other, _) => Err(unexpected(&other)),
+        let (wire, view) = self.live()?;
+        let denied = match ask_to_write(wire, path, bytes)? {
+            Some(failure) if failure.errno == libc::EACCES => failure,
+            Some(failure) => return Err(file_error(path, std::io::Error::from_raw_os_error(failure.errno))),
+            None => return Ok(()),
+        };
+        // A box without capabilities is bound by the modes that its commands set.
+        let _locks = unlock::for_writing(&view.workdir, path)
+            .map_err(|_| file_error(path, std::io::Error::from_raw_os_error(denied.errno)))?;
+        match ask_to_write(wire, path, bytes)? {
+            Some(failure) => Err(file_error(path, std::io::Error::from_raw_os_error(failure.errno))),
+            None => Ok(()),
         }
     }
 
@@ -304,11 +309,10 @@ impl Sandbox for NamespaceSandbox {
     }
 
     fn fork(&mut self) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let mut checked: BoxSpec = super::backend::check(&self.spec, self.client.groups().is_none())?;
-        checked.filled = true;
-        let new = self.client.create(&checked)?;
+        let ground = self.ground.as_ref().ok_or_else(destroyed)?;
+        let new = ground.another(&self.spec)?;
         let fill = |wire: &Wire| self.halted(|view| fork::fill(wire, view));
-        Ok(Box::new(Self::attach(self.client.clone(), &self.spec, new, fill)?))
+        Ok(Box::new(Self::attach(&self.spec, new, fill)?))
     }
 
     fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
@@ -322,17 +326,24 @@ impl Sandbox for NamespaceSandbox {
         }
         self.kill()?;
         self.state = State::Destroyed;
-        if let Some(keeper) = self.keeper.take() {
-            self.client.give_back(keeper);
-        }
-        Ok(())
+        self.ground.take().map_or(Ok(()), Ground::end)
     }
 }
 
-impl Drop for NamespaceSandbox {
+impl Drop for BoxSandbox {
     fn drop(&mut self) {
         // A box that survives this dies with the channel or with the spawner.
         let _ = self.destroy();
+    }
+}
+
+/// Has a box write a file; why it could not.
+fn ask_to_write(wire: &Wire, path: &str, bytes: &[u8]) -> Result<Option<Failure>, SandboxError> {
+    let request = BoxRequest::Write { path: path.into(), length: bytes.len() as u64 };
+    wire.send(&request).and_then(|()| wire.send_bytes(bytes)).map_err(|error| lost(&error))?;
+    match wire.answer()? {
+        (BoxReply::Written(failure), _) => Ok(failure),
+        (other, _) => Err(unexpected(&other)),
     }
 }
 

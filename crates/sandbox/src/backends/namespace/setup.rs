@@ -14,7 +14,7 @@ use super::entries;
 use super::keeper::Trees;
 use super::layout::{self, STAGE, is_below};
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
-use super::template;
+use super::{root, template};
 use super::{sys, userns};
 
 /// What the controller gets to look at the box from outside.
@@ -24,25 +24,24 @@ pub(super) struct View {
     pub(super) stage: OwnedFd,
 }
 
+/// The same for a process whose mounts others have made; they know the tmpfs.
+pub(super) fn look(workdir: &str) -> Result<View, Failure> {
+    Ok(View { workdir: open_directory(workdir)?, stage: open_directory(workdir)? })
+}
+
 /// Turns a cloned process into the box of `spec`.
 pub(super) fn set_up(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
     take_identity()?;
     let namespaces = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
     sys::unshare(namespaces).doing(|| "make net, ipc, uts and cgroup namespaces".into())?;
     sys::leave_keyring();
-    let view = mount_all(spec, trees, channel)?;
     rustix::system::sethostname(b"sandbox").doing(|| "set the host name".into())?;
     sys::loopback_up().doing(|| "bring up the loopback interface".into())?;
-    // Commands get no namespaces of their own, in which they would be root.
-    fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
-    // All boxes of an ordinary user share that user's watches; a kernel without the limit has no such quota either.
-    let _ = fs::write("/proc/sys/user/max_inotify_instances", "16");
-    mask()?;
-    Ok(view)
+    mount_all(spec, trees, channel)
 }
 
 /// Hides what `proc` tells about the machine, and keeps its settings from being written.
-fn mask() -> Result<(), Failure> {
+pub(in crate::backends) fn mask() -> Result<(), Failure> {
     let hidden = layout::MASKED_FILES.iter().map(|path| ("/dev/null", path));
     for (cover, path) in hidden.chain(layout::MASKED_DIRECTORIES.iter().map(|path| (layout::NOTHING, path))) {
         match rustix::mount::mount_bind(cover, *path) {
@@ -73,7 +72,7 @@ fn mount_all(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Fa
     let options = format!("mode=755,size={size},nr_inodes={}", inodes(spec.limits.files));
     mount("tmpfs", STAGE, flags, &options)?;
     std::env::set_current_dir(STAGE).doing(|| "enter the stage".into())?;
-    for (name, mode) in layout::FILES_OF_BOX.iter().chain(&[("work", 0o755)]) {
+    for (name, mode) in layout::FILES_OF_BOX.iter().chain(&[("work", 0o755), ("root-work", 0o755)]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755)).doing(|| format!("make {name}"))?;
         rustix::fs::chmod(*name, Mode::from_raw_mode(*mode)).doing(|| format!("open {name}"))?;
     }
@@ -85,12 +84,20 @@ fn mount_all(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Fa
         rustix::mount::mount_bind(name, target).doing(|| format!("mount {target}"))?;
     }
     mount("proc", "/proc", flags | MountFlags::NOEXEC, "")?;
-    let lower = attach_layers(&trees.layers)?;
-    mount_targets(spec, &trees.mounts, &lower)?;
-    let view = View { workdir: open_directory(&spec.workdir)?, stage };
+    // Commands get no namespaces of their own, in which they would be root.
+    fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
+    // All boxes of an ordinary user share that user's watches; a kernel without the limit has no such quota either.
+    let _ = fs::write("/proc/sys/user/max_inotify_instances", "16");
+    mask()?;
+    let root = if trees.root.is_empty() { None } else { Some(root::mount(&trees.root)?) };
+    let lower = attach_layers(&trees.layers, "")?;
+    mount_targets(spec, &trees.mounts, &lower, root.as_ref())?;
     std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
     rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
-    Ok(view)
+    if let Some(root) = root {
+        root::enter(&root)?;
+    }
+    Ok(View { workdir: open_directory(&spec.workdir)?, stage })
 }
 
 /// Makes the files that the controller takes from another box.
@@ -115,11 +122,16 @@ fn inodes(files: u64) -> u64 {
     files.saturating_add(32)
 }
 
-/// Puts the layers on the stage; returns them for overlayfs, topmost first.
-fn attach_layers(layers: &[OwnedFd]) -> Result<String, Failure> {
+/// Puts the layers on the stage under names that begin with `prefix`; returns them for overlayfs, topmost first.
+pub(in crate::backends) fn attach_layers(layers: &[OwnedFd], prefix: &str) -> Result<String, Failure> {
     let mut names = Vec::new();
+    if layers.is_empty() {
+        // The directory of a root that has nothing there.
+        fs::create_dir("nothing").doing(|| "make nothing".into())?;
+        names.push("nothing".to_owned());
+    }
     for (index, layer) in layers.iter().enumerate() {
-        let name = index.to_string();
+        let name = format!("{prefix}{index}");
         fs::create_dir(&name).doing(|| format!("make {name}"))?;
         template::attach(layer, &name)?;
         names.push(name);
@@ -129,12 +141,20 @@ fn attach_layers(layers: &[OwnedFd]) -> Result<String, Failure> {
 }
 
 /// Mounts the working directory and the mounts of the specification, parents before children.
-fn mount_targets(spec: &BoxSpec, trees: &[OwnedFd], lower: &str) -> Result<(), Failure> {
+fn mount_targets(spec: &BoxSpec, trees: &[OwnedFd], lower: &str, root: Option<&OwnedFd>) -> Result<(), Failure> {
     let workdir = (spec.workdir.clone(), true);
     let mounts = spec.mounts.iter().zip(trees).map(|(mount, tree)| (Some(tree), &mount.target));
     let mut all: Vec<_> = mounts.chain([(None, &workdir)]).collect();
     all.sort_by_key(|(_, (path, _))| path.matches('/').count());
     for (tree, (path, directory)) in all {
+        if let Some(root) = root {
+            let placed = match tree {
+                Some(tree) => root::place(root, path, *directory, tree),
+                None => overlay_tree(lower).and_then(|tree| root::place(root, path, true, &tree)),
+            };
+            placed.map_err(|failure| failure.about(path))?;
+            continue;
+        }
         let here = layout::PRIVATE.iter().any(|private| is_below(path, private));
         if here || (tree.is_some() && is_below(path, &spec.workdir)) {
             template::make_mount_point(path, *directory)?;
@@ -152,7 +172,14 @@ fn mount_overlay(target: &str, lower: &str) -> Result<(), Failure> {
     mount("overlay", target, MountFlags::NOSUID | MountFlags::NODEV, &options).map_err(|failure| failure.about(target))
 }
 
-fn mount(kind: &str, target: &str, flags: MountFlags, options: &str) -> Result<(), Failure> {
+/// The same as a detached tree.
+fn overlay_tree(lower: &str) -> Result<OwnedFd, Failure> {
+    fs::create_dir("view").doing(|| "make view".into())?;
+    mount_overlay("view", lower)?;
+    template::clone_tree(Path::new("view"), false)
+}
+
+pub(in crate::backends) fn mount(kind: &str, target: &str, flags: MountFlags, options: &str) -> Result<(), Failure> {
     let options = std::ffi::CString::new(options).expect("options have no NUL");
     rustix::mount::mount(kind, target, kind, flags, Some(options.as_c_str()))
         .doing(|| format!("mount {kind} at {target}"))

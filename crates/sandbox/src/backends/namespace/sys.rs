@@ -54,13 +54,13 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 }
 
 /// Ends this process at once, running no destructors.
-pub(super) fn exit(status: i32) -> ! {
+pub(in crate::backends) fn exit(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(status) }
 }
 
 /// Changes the attributes (`libc::MOUNT_ATTR_*`) of a mount, with `recursive` of the whole tree below it.
-pub(super) fn set_mount_attributes(
+pub(in crate::backends) fn set_mount_attributes(
     mount: impl AsFd,
     set: u64,
     user_namespace: Option<&OwnedFd>,
@@ -77,6 +77,18 @@ pub(super) fn set_mount_attributes(
     // SAFETY: the path is an empty C string and the structure outlives the call.
     check(unsafe {
         libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), flags, &raw const attributes, size_of_val(&attributes))
+    })
+    .map(drop)
+}
+
+/// Takes attributes (`libc::MOUNT_ATTR_*`) of one mount back.
+pub(in crate::backends) fn clear_mount_attributes(mount: impl AsFd, clear: u64) -> io::Result<()> {
+    let attributes = libc::mount_attr { attr_set: 0, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let fd = mount.as_fd().as_raw_fd();
+    // SAFETY: the path is an empty C string and the structure outlives the call.
+    check(unsafe {
+        let size = size_of_val(&attributes);
+        libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), libc::AT_EMPTY_PATH, &raw const attributes, size)
     })
     .map(drop)
 }
@@ -233,7 +245,7 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
 }
 
 /// Leaves the namespaces `libc::CLONE_NEW*` for new ones.
-pub(super) fn unshare(namespaces: i32) -> io::Result<()> {
+pub(in crate::backends) fn unshare(namespaces: i32) -> io::Result<()> {
     // SAFETY: the callers pass namespace flags only, never `CLONE_FILES`.
     check(unsafe { libc::unshare(namespaces) }.into()).map(drop)
 }

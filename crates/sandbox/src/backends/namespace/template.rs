@@ -15,7 +15,7 @@ use super::protocol::{Doing, Failure};
 use super::sys;
 
 /// A mount point of the specification: its path and whether it is a directory.
-pub(super) type Target = (String, bool);
+pub(in crate::backends) type Target = (String, bool);
 
 /// The templates made so far, oldest first.
 pub(super) struct Templates {
@@ -131,10 +131,11 @@ impl System {
 }
 
 /// What every host directory is shown with.
-pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+pub(in crate::backends) const READ_ONLY: u64 =
+    libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 
 /// A detached copy of the mount at `path`, with what is mounted below if `recursive`.
-pub(super) fn clone_tree(path: &Path, recursive: bool) -> Result<OwnedFd, Failure> {
+pub(in crate::backends) fn clone_tree(path: &Path, recursive: bool) -> Result<OwnedFd, Failure> {
     let recursive = if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
     open_tree(path, OpenTreeFlags::OPEN_TREE_CLONE | recursive)
 }
@@ -145,7 +146,7 @@ fn open_tree(path: &Path, flags: OpenTreeFlags) -> Result<OwnedFd, Failure> {
 }
 
 /// Mounts a detached tree at `target`.
-pub(super) fn attach(tree: &OwnedFd, target: &str) -> Result<(), Failure> {
+pub(in crate::backends) fn attach(tree: &OwnedFd, target: &str) -> Result<(), Failure> {
     let flags = rustix::mount::MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     rustix::mount::move_mount(tree, "", CWD, target, flags).doing(|| format!("mount at {target}"))
 }
@@ -165,7 +166,7 @@ fn make_directories(targets: &[Target]) -> Result<(), Failure> {
 }
 
 /// Makes a directory or an empty file with its parents, unless it is there.
-pub(super) fn make_mount_point(path: &str, directory: bool) -> Result<(), Failure> {
+pub(in crate::backends) fn make_mount_point(path: &str, directory: bool) -> Result<(), Failure> {
     let parent = Path::new(path).parent().unwrap_or(Path::new("/"));
     let made = if Path::new(path).exists() {
         Ok(())

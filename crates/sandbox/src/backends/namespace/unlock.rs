@@ -30,24 +30,43 @@ pub(super) fn unlocking<T>(
     }
 }
 
+/// Makes `path` and the directories on its way writable for a while, as far as they are there.
+pub(super) fn for_writing(root: impl AsFd, path: &str) -> io::Result<Locks> {
+    let mut locks = Locks::default();
+    locks.add(root.as_fd().try_clone_to_owned()?, 0o700, 0o600)?;
+    for step in ways(Path::new(path)) {
+        match beneath::open(&root, step, OFlags::PATH | OFlags::NOFOLLOW) {
+            Ok(fd) => locks.add(fd, 0o700, 0o600)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(locks)
+}
+
+/// Each step from the root down to `path`.
+fn ways(path: &Path) -> Vec<&Path> {
+    let mut way: Vec<&Path> = path.ancestors().filter(|step| !step.as_os_str().is_empty()).collect();
+    way.reverse();
+    way
+}
+
 impl Locks {
     fn open(root: impl AsFd, path: &Path) -> io::Result<Self> {
         let mut locks = Self::default();
         // The root may have been locked too, and then nothing can be looked up in it.
-        locks.add(root.as_fd().try_clone_to_owned()?)?;
-        let mut way: Vec<&Path> = path.ancestors().filter(|step| !step.as_os_str().is_empty()).collect();
-        way.reverse();
-        for step in way {
-            locks.add(beneath::open(&root, step, OFlags::PATH | OFlags::NOFOLLOW)?)?;
+        locks.add(root.as_fd().try_clone_to_owned()?, 0o500, 0o400)?;
+        for step in ways(path) {
+            locks.add(beneath::open(&root, step, OFlags::PATH | OFlags::NOFOLLOW)?, 0o500, 0o400)?;
         }
         Ok(locks)
     }
 
-    fn add(&mut self, fd: OwnedFd) -> io::Result<()> {
+    fn add(&mut self, fd: OwnedFd, directory: u32, file: u32) -> io::Result<()> {
         let mode = rustix::fs::fstat(&fd)?.st_mode;
         let wanted = match FileType::from_raw_mode(mode) {
-            FileType::Directory => 0o500,
-            FileType::RegularFile => 0o400,
+            FileType::Directory => directory,
+            FileType::RegularFile => file,
             _ => 0,
         };
         if mode & wanted != wanted {

@@ -20,7 +20,7 @@ const FIRST: u32 = 1_900_000_000;
 pub(super) const SLOTS: u32 = 1 << 13;
 
 /// Which host ids boxes get.
-pub(super) enum Identities {
+pub(in crate::backends) enum Identities {
     /// Any: the spawner is root of the machine.
     Many { first: u32 },
     /// Only that of the user.
@@ -29,7 +29,7 @@ pub(super) enum Identities {
 
 impl Identities {
     /// The choice for this process: an ordinary user, or root of an inner user namespace, has only its own id.
-    pub(super) fn of_this_process() -> Self {
+    pub(in crate::backends) fn of_this_process() -> Self {
         let user = rustix::process::geteuid().as_raw();
         let initial = fs::read_to_string("/proc/self/uid_map")
             .is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]));
@@ -43,7 +43,7 @@ impl Identities {
     }
 
     /// Whether boxes have other ids than the files that are shown to them.
-    pub(super) fn are_mapped(&self) -> bool {
+    pub(in crate::backends) fn are_mapped(&self) -> bool {
         matches!(self, Self::Many { .. })
     }
 
@@ -77,15 +77,15 @@ pub(super) fn write_maps(pid: i32, inside: Owner, host: Owner) -> Result<(), Fai
 }
 
 /// A user and a group.
-pub(super) type Owner = (u32, u32);
+pub(in crate::backends) type Owner = (u32, u32);
 
 /// User namespaces that only serve as maps of id-mapped mounts, by owner on disk and owner as shown.
 #[derive(Default)]
-pub(super) struct Maps(HashMap<(Owner, Owner), OwnedFd>);
+pub(in crate::backends) struct Maps(HashMap<(Owner, Owner), OwnedFd>);
 
 impl Maps {
     /// The namespace under which files of `owner` appear as `host`.
-    pub(super) fn get(&mut self, owner: Owner, host: Owner) -> Result<&OwnedFd, Failure> {
+    pub(in crate::backends) fn get(&mut self, owner: Owner, host: Owner) -> Result<&OwnedFd, Failure> {
         const KEPT: usize = 512;
         if self.0.len() >= KEPT && !self.0.contains_key(&(owner, host)) {
             self.0.clear();
