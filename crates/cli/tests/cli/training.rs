@@ -37,11 +37,12 @@ fn episodes(world: &World) -> Vec<(String, u32, String, u32)> {
 #[test]
 fn training_that_is_killed_goes_on_and_counts_every_episode_once() {
     let world = World::new();
+    let said = world.path().join("said");
     let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
         .args(TRAIN)
         .current_dir(world.path())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
         .spawn()
         .unwrap();
     let patience = Instant::now();
@@ -52,7 +53,8 @@ fn training_that_is_killed_goes_on_and_counts_every_episode_once() {
     child.kill().unwrap();
     child.wait().unwrap();
     let before: BTreeSet<_> = episodes(&world).into_iter().collect();
-    assert!(!before.is_empty(), "nothing was recorded before the kill");
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(!before.is_empty(), "nothing was recorded before the kill; it said: {said}");
 
     let text = world.run(TRAIN);
     assert!(text.starts_with("exit code 0"), "{text}");
