@@ -17,20 +17,21 @@ impl World {
         self.dir.path()
     }
 
+    /// The program with these arguments, in this world and with nothing of the environment of the tests but `PATH`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_basis"));
+        command.args(arguments).current_dir(self.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
     /// Exit code, standard output and standard error, with what differs between machines replaced.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         self.run_with(arguments, &[])
     }
 
     pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_basis"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
+        let output = self.command(arguments).envs(environment.iter().copied()).output().unwrap();
         let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         format!("exit code {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")

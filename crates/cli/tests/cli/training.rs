@@ -1,7 +1,7 @@
 //! The main job on its smallest real input, killed and taken up again.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use basis_gym::store::{EpisodeFilter, Reader, list_runs};
@@ -38,13 +38,8 @@ fn episodes(world: &World) -> Vec<(String, u32, String, u32)> {
 fn training_that_is_killed_goes_on_and_counts_every_episode_once() {
     let world = World::new();
     let said = world.path().join("said");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_basis"))
-        .args(TRAIN)
-        .current_dir(world.path())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&said).unwrap())
-        .spawn()
-        .unwrap();
+    let stderr = std::fs::File::create(&said).unwrap();
+    let mut child = world.command(TRAIN).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
     let patience = Instant::now();
     let in_training = || episodes(&world).iter().any(|(phase, ..)| phase == "train");
     while !in_training() && child.try_wait().unwrap().is_none() && patience.elapsed() < Duration::from_secs(600) {
