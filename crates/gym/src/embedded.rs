@@ -112,8 +112,11 @@ fn package(
 ) -> Result<Yield, EmbeddedError> {
     let project = generate(seed, split);
     let own = Recipe { seed: recipe.seed ^ seed, ..recipe.clone() };
-    factory::make(workshop, &project, &own, stop, &mut |_| ())
-        .map_err(|Rejection { code, detail }| EmbeddedError::Package { seed, code, detail })
+    factory::make(workshop, &project, &own, stop).map_err(|Rejection { code, detail }| EmbeddedError::Package {
+        seed,
+        code,
+        detail,
+    })
 }
 
 fn counts(tasks: &[Task]) -> BTreeMap<&str, usize> {

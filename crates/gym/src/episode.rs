@@ -143,6 +143,15 @@ pub enum InvalidCause {
     Task(String),
 }
 
+impl InvalidCause {
+    /// What is said about it, in one line.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Sandbox(message) | Self::Model(message) | Self::Grader(message) | Self::Task(message) => message,
+        }
+    }
+}
+
 /// Token ids of a whole episode, as sampled: never decoded and encoded again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TokenTrace {

@@ -1,5 +1,7 @@
 //! One validated bug, from which tasks of several skills are derived.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::project::{Origin, TestSetup};
@@ -25,10 +27,17 @@ pub struct BugRecord {
     pub buggy: Tree,
     /// What was changed to make the bug.
     pub mutation: Mutation,
+    /// What else was changed, in another file: every symptom stays until both are undone.
+    pub second: Option<Mutation>,
     /// Tests that fail on the buggy and pass on the fixed tree, sorted.
     pub fail_to_pass: Vec<TestId>,
     /// Tests that pass on both, sorted.
     pub pass_to_pass: Vec<TestId>,
+    /// Those of them that graded runs hold: all, or for long suites those that may notice a change of the broken function and one
+    /// for every other function. Sorted.
+    pub guards: Vec<TestId>,
+    /// Processor time that a run of fail-to-pass tests and guards may take; nothing where the wall time is limit enough.
+    pub processor: Option<Duration>,
     /// What was seen when the fail-to-pass tests ran on the buggy tree; at least one.
     pub symptoms: Vec<Symptom>,
 }

@@ -155,7 +155,9 @@ pub(crate) fn record_of(
     let text = project.tree.text(path).expect("the package has the file");
     let sites = crate::mutation::mutations(path, text);
     let site = sites.iter().find(|site| is_wanted(&site.apply(text))).expect("there is such a mutation");
-    crate::validate::validate(backend, &environment, layers, &project, &baseline, site).expect("the bug is noticed")
+    let ground =
+        crate::validate::Ground { backend, environment: &environment, layers, project: &project, baseline: &baseline };
+    crate::validate::validate(&ground, site).expect("the bug is noticed")
 }
 
 /// Compares with a document below `docs/reference/`, or writes it where snapshots are being written.

@@ -55,8 +55,12 @@ def test_capped():
 ";
 
 fn package(world: &World) {
-    for (path, text) in [("pkg/__init__.py", ""), ("pkg/limits.py", MODULE), ("tests/test_limits.py", TESTS)] {
-        let path = world.path().join("project").join(path);
+    write(world, "project", &[("pkg/__init__.py", ""), ("pkg/limits.py", MODULE), ("tests/test_limits.py", TESTS)]);
+}
+
+fn write(world: &World, directory: &str, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = world.path().join(directory).join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
@@ -90,9 +94,14 @@ fn bad_input_is_one_line_with_its_exit_code() {
     let world = World::new();
     package(&world);
     std::fs::create_dir(world.path().join("empty")).unwrap();
-    std::fs::create_dir(world.path().join("model")).unwrap();
-    std::fs::write(world.path().join("model/config.json"), "{").unwrap();
+    write(&world, "model", &[("config.json", "{")]);
+    write(&world, "untested", &[("pkg/__init__.py", "")]);
+    let failing = "from pkg.limits import cap_value\ndef test_wrong(): assert cap_value(0, 1, 5) == 0\n";
+    write(&world, "failing", &[("pkg/__init__.py", ""), ("pkg/limits.py", MODULE), ("tests/test_limits.py", failing)]);
     let cases: &[(&[&str], &str, &str)] = &[
+        (&["mine", "untested"], "3", "name a directory with its tests"),
+        (&["mine", "failing"], "3", "make its tests pass"),
+        (&["mine", "pypi:-e ."], "3", "pypi:<name>"),
         (&["mine", "empty"], "3", "empty"),
         (&["mine", "missing"], "3", "missing"),
         (&["mine", "project", "--skills", "dance"], "2", "dance"),
@@ -106,6 +115,8 @@ fn bad_input_is_one_line_with_its_exit_code() {
         let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error:")).collect();
         assert!(errors.len() == 1 && errors[0].contains(named), "{arguments:?}: {text}");
     }
+    let left = std::fs::read_dir(world.path().join("packs")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "a package that cannot be used leaves no half of a pack");
 }
 
 #[test]

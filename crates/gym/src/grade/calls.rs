@@ -6,7 +6,7 @@ use tree_sitter::{Node, Parser};
 
 use super::workshop::Workshop;
 use crate::episode::InvalidCause;
-use crate::project::TestSetup;
+use crate::project::{RunnerKind, TestSetup};
 use crate::tree::Tree;
 
 /// All calls of `function` with literal arguments in a test file, as source that starts with the bare function name,
@@ -83,10 +83,12 @@ asked = json.load(sys.stdin)
 def expire(*_):
     raise TimeoutError
 
-signal.signal(signal.SIGALRM, expire)
+# Processor time, where it is asked for, does not depend on what else the machine does.
+timer, expiry = (signal.ITIMER_PROF, signal.SIGPROF) if asked["processor"] else (signal.ITIMER_REAL, signal.SIGALRM)
+signal.signal(expiry, expire)
 
 def values(text):
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    signal.setitimer(timer, asked["seconds"])
     module = types.ModuleType(asked["module"])
     module.__package__ = asked["module"].rpartition(".")[0]
     try:
@@ -95,7 +97,7 @@ def values(text):
     except BaseException:
         return None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(timer, 0)
 
 def value(call, names):
     try:
@@ -126,7 +128,7 @@ pub struct Question<'a> {
 }
 
 /// What each call gives with each text, as `repr`, or `!Class` when it raises; `None` for a text that does not import or that
-/// takes longer than half a second.
+/// takes longer than half a second, for real packages a second of processor time.
 ///
 /// For building tasks from code of the project itself; what graded code says here decides no reward. All texts share one
 /// sandbox and one process, because most of the time is that of starting them.
@@ -136,7 +138,12 @@ pub struct Question<'a> {
 pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<Vec<String>>>, InvalidCause> {
     let Question { tests, tree, path, texts, calls } = question;
     let module = crate::draft::module_name(path, &tests.import_roots);
-    let asked = serde_json::json!({ "module": module, "path": path, "texts": texts, "calls": calls }).to_string();
+    let is_real = tests.runner == RunnerKind::Pytest;
+    let seconds = if is_real { 1.0 } else { 0.5 };
+    let asked = serde_json::json!({
+        "module": module, "path": path, "texts": texts, "calls": calls, "processor": is_real, "seconds": seconds
+    })
+    .to_string();
     let output = workshop.run_python(tests, &[tree], &["-c", EVALUATE], asked.into_bytes())?;
     let nothing = || vec![None; texts.len()];
     let values: Vec<Option<Vec<String>>> = serde_json::from_slice(&output.report.bytes).unwrap_or_else(|_| nothing());

@@ -1,6 +1,8 @@
 //! The grader of everything that hands in a changed tree: hidden tests run on the pristine buggy tree with the allowed
 //! part of the submission, in fresh sandboxes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::policy;
@@ -29,6 +31,9 @@ pub struct Repair {
     pub fail_to_pass: Vec<TestId>,
     /// Tests that must keep passing.
     pub pass_to_pass: Vec<TestId>,
+    /// Seconds of processor time that each run may take; absent where the wall time is limit enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor_seconds: Option<u64>,
 }
 
 impl Repair {
@@ -41,7 +46,8 @@ impl Repair {
             buggy: draft::store(&workshop.blobs, &record.buggy)?,
             fixed: draft::store(&workshop.blobs, &record.fixed)?,
             fail_to_pass: record.fail_to_pass.clone(),
-            pass_to_pass: record.pass_to_pass.clone(),
+            pass_to_pass: record.guards.clone(),
+            processor_seconds: record.processor.map(|limit| limit.as_secs()),
         })
     }
 
@@ -85,8 +91,10 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
         base.remove_below(path, &policy::is_protected);
     }
     let tests = &task.context.tests;
+    let limit = repair.processor_seconds.map(Duration::from_secs);
     // Tests that were failing come first: most wrong repairs end there, in one cheap run.
-    let first = workshop.run_tests(tests, &[&base, &allowed.files], &Selection::tests(&repair.fail_to_pass))?;
+    let selection = Selection::tests(&repair.fail_to_pass).within(limit);
+    let first = workshop.run_tests(tests, &[&base, &allowed.files], &selection)?;
     if let Some(score) = shortfall(&first, &repair.fail_to_pass, "f2p_failed") {
         return Ok(score);
     }
@@ -95,13 +103,15 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     let twins = Twins::of(&buggy, &repair.fail_to_pass, *seed.as_bytes());
     let changed = Tree::new();
     let changed = twins.as_ref().map_or(&changed, |twins| &twins.files);
+    // Copies are further tests, which take their time, too.
+    let limit = limit.map(|limit| if twins.is_some() { limit * 2 } else { limit });
     let selection = Selection::tests(repair.pass_to_pass.iter().chain(twins.iter().flat_map(Twins::ids)));
-    let second = workshop.run_tests(tests, &[&base, &allowed.files, changed], &selection)?;
+    let second = workshop.run_tests(tests, &[&base, &allowed.files, changed], &selection.within(limit))?;
     if let Some(score) = shortfall(&second, &repair.pass_to_pass, "p2p_failed") {
         return Ok(score);
     }
     if let Some(twins) = &twins
-        && let Some(id) = proved_surprise(workshop, tests, &fixed, twins, &second)?
+        && let Some(id) = proved_surprise(workshop, tests, &fixed, twins, limit, &second)?
     {
         let detail = format!("`{id}`, a copy of a test with another expected value, does what the test does");
         return Ok(nothing("canary_broken", detail, table(&second)));
@@ -117,13 +127,15 @@ fn proved_surprise(
     tests: &TestSetup,
     fixed: &Tree,
     twins: &Twins,
+    limit: Option<Duration>,
     report: &TestReport,
 ) -> Result<Option<TestId>, InvalidCause> {
     let surprises: Vec<&TestId> = twins.surprises(report).collect();
     if surprises.is_empty() {
         return Ok(None);
     }
-    let healthy = workshop.run_tests(tests, &[fixed, &twins.files], &Selection::tests(twins.ids()))?;
+    let selection = Selection::tests(twins.ids()).within(limit);
+    let healthy = workshop.run_tests(tests, &[fixed, &twins.files], &selection)?;
     let void: Vec<&TestId> = twins.surprises(&healthy).collect();
     Ok(surprises.into_iter().find(|id| !void.contains(id)).cloned())
 }

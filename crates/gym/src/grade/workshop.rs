@@ -122,7 +122,7 @@ impl Workshop {
         arguments: &[&str],
         stdin: Vec<u8>,
     ) -> Result<Output, InvalidCause> {
-        let mut sandbox = self.sandbox(tests, trees, &self.grading_limits)?;
+        let mut sandbox = self.sandbox(tests, trees, &self.suite_limits(tests))?;
         let argv = std::iter::once("python3").chain(arguments.iter().copied());
         let command = Command { stdin, report: true, ..Command::new(argv) };
         sandbox.exec(&command).map_err(|error| InvalidCause::Sandbox(error.to_string()))

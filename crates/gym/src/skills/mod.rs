@@ -41,6 +41,11 @@ pub trait Skill: Sync {
         false
     }
 
+    /// Whether a bug in two files can become a task.
+    fn takes_two_files(&self) -> bool {
+        false
+    }
+
     /// The reward of a worthless submission.
     fn least_reward(&self) -> f64 {
         0.0

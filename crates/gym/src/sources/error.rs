@@ -12,7 +12,9 @@ pub enum SourceError {
     #[error("`{0}` has no Python package or module; expected one at the top or in `src`")]
     NoPackage(String),
     /// There are no tests in it.
-    #[error("`{0}` has no tests; expected files called `test_*.py` or `*_test.py`")]
+    #[error(
+        "`{0}` has no tests; expected files called `test_*.py` or `*_test.py`; name a directory with its tests, such as a checkout"
+    )]
     NoTests(String),
     /// The package was named in another way than `name` or `name==version`.
     #[error("`pypi:{0}` is not `pypi:<name>` or `pypi:<name>==<version>`")]

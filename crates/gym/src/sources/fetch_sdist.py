@@ -81,7 +81,7 @@ def list_files(page, config, name):
         data = get(page, config, ACCEPT)
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            raise SystemExit("no package `%s` at %s" % (name, page))
+            raise SystemExit("no package `%s` at %s; check its name, or name a directory" % (name, page))
         raise SystemExit("%s answers %s" % (page, error))
     except OSError as error:
         raise SystemExit("%s cannot be reached: %s" % (page, getattr(error, "reason", error)))
@@ -116,6 +116,10 @@ def choose(files, name, version, index):
     from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
     from pip._vendor.packaging.version import InvalidVersion, Version
 
+    try:
+        wanted = Version(version) if version else None
+    except InvalidVersion:
+        raise SystemExit("`%s` is not a version; name one such as `1.2.3`" % version)
     found = []
     for file in files:
         match = re.fullmatch(r"(.+)-([^-]+?)\.(tar\.gz|zip)", file["filename"])
@@ -127,7 +131,7 @@ def choose(files, name, version, index):
         except (InvalidVersion, InvalidSpecifier):
             continue
         usual = fits and not known.is_prerelease and not file.get("yanked")
-        if known == Version(version) if version else usual:
+        if known == wanted if version else usual:
             found.append((known, {**file, "version": str(known)}))
     if not found:
         what = "version %s of `%s`" % (version, name) if version else "`%s`" % name

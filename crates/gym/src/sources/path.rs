@@ -102,7 +102,10 @@ mod tests {
     fn a_directory_without_tests_or_package_is_refused_by_name() {
         let only_code = directory(&[("pyproject.toml", "[project]\nname = \"thing\"\n"), ("thing.py", "")]);
         let error = open(only_code.path()).expect_err("no tests").to_string();
-        assert_eq!(error, "`thing` has no tests; expected files called `test_*.py` or `*_test.py`");
+        assert_eq!(
+            error,
+            "`thing` has no tests; expected files called `test_*.py` or `*_test.py`; name a directory with its tests, such as a checkout"
+        );
         let only_text = directory(&[("pyproject.toml", "[project]\nname = \"thing\"\n"), ("README", "")]);
         assert!(open(only_text.path()).expect_err("no package").to_string().contains("`thing` has no Python package"));
         assert!(

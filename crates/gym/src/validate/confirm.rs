@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use basis_sandbox::Backend;
+use basis_sandbox::{Backend, SandboxError};
 
 use super::{Rejection, symptom};
 use crate::baseline::Baseline;
-use crate::languages::python::evaluate::{Call, evaluate};
+use crate::languages::python::evaluate::{Call, Observation, evaluate};
 use crate::languages::python::{Environment, Health, Selection, Status, TestReport, run_tests};
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation, Symptom, TestId};
@@ -17,42 +18,100 @@ use crate::tree::{LayerStore, Tree};
 const FEW_TESTS: usize = 5;
 const FEW_PERCENT: usize = 30;
 
+/// A healthy project and what its code is run with.
+pub struct Ground<'a> {
+    /// Makes sandboxes.
+    pub backend: &'a dyn Backend,
+    /// What the tests run in.
+    pub environment: &'a Environment,
+    /// Trees on disk.
+    pub layers: &'a LayerStore,
+    /// The project.
+    pub project: &'a Project,
+    /// What its healthy suite does.
+    pub baseline: &'a Baseline,
+}
+
 /// Applies `mutation` to the healthy tree, runs the tests that may notice it in a fresh sandbox, and makes the record.
 ///
 /// # Errors
 /// [`Rejection`] with the reason.
-pub fn validate(
-    backend: &dyn Backend,
-    environment: &Environment,
-    layers: &LayerStore,
-    project: &Project,
-    baseline: &Baseline,
-    mutation: &Mutation,
-) -> Result<BugRecord, Rejection> {
-    let (overlay, relevant) = prepare(project, baseline, mutation)?;
+pub fn validate(ground: &Ground, mutation: &Mutation) -> Result<BugRecord, Rejection> {
+    confirm(ground, mutation, None)
+}
+
+/// The same with a second mutation in another file.
+pub(super) fn confirm(ground: &Ground, mutation: &Mutation, second: Option<&Mutation>) -> Result<BugRecord, Rejection> {
+    let Ground { backend, environment, layers, project, baseline } = ground;
+    let (overlay, relevant) = prepare(project, baseline, mutation, second)?;
     let tree_layers = [baseline.layer.clone(), layers.layer(&overlay)?];
-    let selection = match &relevant {
-        Some(tests) => Selection::tests(tests),
-        None => Selection::files(project.tests.files.iter()),
+    let selection = match (&relevant, &baseline.coverage) {
+        (Some(tests), _) => Selection::tests(tests),
+        (None, Some(_)) => Selection::tests(&baseline.passing),
+        (None, None) => Selection::files(project.tests.files.iter()),
     };
-    let limits = baseline.limits_for(relevant.as_ref());
-    let report = run_tests(backend, environment, &tree_layers, &selection.with_symptoms(), &limits)?;
+    let (limits, processor) = (baseline.limits_for(relevant.as_ref()), baseline.processor_for(relevant.as_ref()));
+    let selection = selection.with_symptoms().within(processor);
+    let report = run_tests(*backend, environment, &tree_layers, &selection, &limits)?;
     judge(&report, baseline)?;
     let (fail_to_pass, pass_to_pass) = split(&report, baseline, relevant.as_ref())?;
-    let observe = |layers: &[PathBuf], calls: &[Call]| evaluate(backend, environment, layers, calls, &limits);
+    let observe = |layers: &[PathBuf], calls: &[Call]| ground.observe(layers, calls, relevant.as_ref());
     let symptoms =
         symptom::settle(symptom::seen(&fail_to_pass, &report), &|calls| observe(&tree_layers, calls), &|calls| {
             observe(&tree_layers[..1], calls)
         })?;
-    Ok(record(project, mutation, &overlay, (fail_to_pass, pass_to_pass), symptoms))
+    let mut guards = baseline.guards(relevant.as_ref());
+    guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
+    let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
+    let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
+    Ok(record(project, (mutation, second), &overlay, (fail_to_pass, pass_to_pass), guards, symptoms))
 }
 
-/// The mutated file as a tree of its own, and the tests that may notice it; `None` when any test may.
+impl Ground<'_> {
+    /// What calls give on the tree that `layers` make, within the time of some tests.
+    pub(super) fn observe(
+        &self,
+        layers: &[PathBuf],
+        calls: &[Call],
+        tests: Option<&BTreeSet<TestId>>,
+    ) -> Result<Vec<Observation>, SandboxError> {
+        let (limits, processor) = (self.baseline.limits_for(tests), self.baseline.processor_for(tests));
+        evaluate(self.backend, self.environment, layers, calls, &limits, processor)
+    }
+}
+
+/// The tests that graded runs hold beside the failing ones, and the time that both take at most.
+struct Guards {
+    tests: Vec<TestId>,
+    processor: Option<Duration>,
+}
+
+/// The mutated files as a tree of their own, and the tests that may notice it; `None` when any test may.
 fn prepare(
     project: &Project,
     baseline: &Baseline,
     mutation: &Mutation,
+    second: Option<&Mutation>,
 ) -> Result<(Tree, Option<BTreeSet<TestId>>), Rejection> {
+    let mut overlay = Tree::new();
+    let mut relevant = Some(BTreeSet::new());
+    for mutation in std::iter::once(mutation).chain(second) {
+        let (text, touching) = apply(project, baseline, mutation)?;
+        overlay.insert(mutation.path.clone(), text);
+        relevant = relevant.zip(touching).map(|(relevant, touching)| relevant.union(&touching).cloned().collect());
+    }
+    if relevant.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Err(Rejection::NotCovered { function: mutation.function.clone() });
+    }
+    Ok((overlay, relevant))
+}
+
+/// The text of a mutated file, and the tests that may notice it.
+pub(super) fn apply(
+    project: &Project,
+    baseline: &Baseline,
+    mutation: &Mutation,
+) -> Result<(String, Option<BTreeSet<TestId>>), Rejection> {
     let misfit = || Rejection::DoesNotFit { path: mutation.path.clone() };
     let source = project.tree.text(&mutation.path).ok_or_else(misfit)?;
     if source.get(mutation.start..mutation.end) != Some(&mutation.before) || mutation.before == mutation.after {
@@ -60,13 +119,8 @@ fn prepare(
     }
     let touching =
         baseline.coverage.as_ref().and_then(|coverage| coverage.touching(&mutation.path, source, mutation.line));
-    let relevant = touching.map(|tests| tests.intersection(&baseline.passing).cloned().collect::<BTreeSet<_>>());
-    if relevant.as_ref().is_some_and(BTreeSet::is_empty) {
-        return Err(Rejection::NotCovered { function: mutation.function.clone() });
-    }
-    let mut overlay = Tree::new();
-    overlay.insert(mutation.path.clone(), mutation.apply(source));
-    Ok((overlay, relevant))
+    let relevant = touching.map(|tests| tests.intersection(&baseline.passing).cloned().collect());
+    Ok((mutation.apply(source), relevant))
 }
 
 fn judge(report: &TestReport, baseline: &Baseline) -> Result<(), Rejection> {
@@ -109,9 +163,10 @@ fn split(
 
 fn record(
     project: &Project,
-    mutation: &Mutation,
+    (mutation, second): (&Mutation, Option<&Mutation>),
     overlay: &Tree,
     (fail_to_pass, pass_to_pass): (Vec<TestId>, Vec<TestId>),
+    guards: Guards,
     symptoms: Vec<Symptom>,
 ) -> BugRecord {
     let mut buggy = project.tree.clone();
@@ -124,8 +179,11 @@ fn record(
         fixed: project.tree.clone(),
         buggy,
         mutation: mutation.clone(),
+        second: second.cloned(),
         fail_to_pass,
         pass_to_pass,
+        guards: guards.tests,
+        processor: guards.processor,
         symptoms,
     }
 }

@@ -1,8 +1,10 @@
 //! From a mutation to a bug record, confirmed by execution.
 
 mod confirm;
+mod pair;
 mod rejection;
 mod symptom;
 
-pub use confirm::validate;
+pub use confirm::{Ground, validate};
+pub use pair::validate_pair;
 pub use rejection::Rejection;

@@ -42,6 +42,9 @@ pub enum Rejection {
     /// Tests vanish or are skipped instead of failing.
     #[error("`{0}` neither passes nor fails")]
     Vanished(TestId),
+    /// Two mutations have no symptom in common that each of them causes alone.
+    #[error("one of the two files suffices to explain every symptom")]
+    OneFileSuffices,
     /// The run cannot be believed.
     #[error("the run cannot be believed: {code}: {detail}")]
     Unbelievable {
@@ -70,6 +73,7 @@ impl Rejection {
             Self::CollectFailed(_) => "collect_failed",
             Self::Hangs => "hangs",
             Self::Vanished(_) => "vanished",
+            Self::OneFileSuffices => "one_file_suffices",
             Self::Unbelievable { code, .. } => code,
             Self::Sandbox(_) => "infra_sandbox",
             Self::Io(_) => "infra_files",

@@ -66,7 +66,7 @@ fn calls(symptoms: &[Symptom]) -> Vec<Call> {
     calls
 }
 
-fn call_of(symptom: &Symptom) -> Option<Call> {
+pub(super) fn call_of(symptom: &Symptom) -> Option<Call> {
     let path = symptom.test.split("::").next()?.to_owned();
     Some(Call { path, source: symptom.call.clone()? })
 }

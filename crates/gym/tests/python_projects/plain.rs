@@ -5,6 +5,7 @@ use basis_gym::languages::python::{Health, Phase, Selection, Status, TestReport,
 use basis_gym::project::RunnerKind;
 use basis_gym::record::Symptom;
 use basis_sandbox::{Limits, Outcome};
+use std::time::Duration;
 
 const PACKAGE: (&str, &str) = (
     "shop/prices.py",
@@ -214,6 +215,25 @@ fn a_hanging_test_ends_at_the_limit() {
     let files = [("tests/test_prices.py", "def test_a():\n    while True: pass\n")];
     let report = bench.run_within(&files, &plain(), &Selection::files(["tests/test_prices.py"]), &limits);
     assert_eq!(report.health, Health::TimedOut);
+}
+
+#[test]
+fn code_that_runs_away_costs_the_processor_time_of_its_selection_and_no_more() {
+    let Some(bench) = Bench::open() else { return };
+    let patient = Limits { wall: Duration::from_secs(600), ..Limits::default() };
+    let selection = Selection::files(["tests/test_prices.py"]).within(Some(Duration::from_secs(1)));
+    let run = |text| bench.run_within(&[PACKAGE, ("tests/test_prices.py", text)], &plain(), &selection, &patient);
+    let report = run("def test_one():\n    while True: pass\n");
+    assert_eq!(report.health, Health::TimedOut);
+    assert!(report.duration < patient.wall);
+    // It cannot raise its limit again, and what it starts has the same one.
+    let evasive = "import resource, subprocess, sys
+def test_limit():
+    try: resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    except ValueError: pass
+    assert subprocess.run([sys.executable, '-c', 'while True: pass']).returncode < 0
+";
+    assert_eq!(run(evasive).all_passed(&[id("test_limit")]), Ok(()));
 }
 
 #[test]

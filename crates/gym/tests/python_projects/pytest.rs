@@ -4,6 +4,7 @@ use basis_gym::languages::python::{Environment, Health, Phase, PythonError, Sele
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::record::Symptom;
 use basis_sandbox::Limits;
+use std::time::Duration;
 
 use crate::bench::{Bench, setup, skip, tree};
 
@@ -181,6 +182,30 @@ fn one_file_that_does_not_import_leaves_the_others_believable() {
     let expected = "`tests/test_bad.py`: ModuleNotFoundError: No module named 'nothing_like_it'";
     assert_eq!(report.health, Health::CollectFailed(vec![expected.to_owned()]));
     assert_eq!(report.all_passed(&[id("test_one")]), Ok(()));
+}
+
+#[test]
+fn a_test_that_takes_too_long_is_given_up_and_the_others_still_run() {
+    let Some(bench) = Bench::open() else { return };
+    let tests = "\
+import unittest
+
+class Old(unittest.TestCase):
+    def test_long(self):
+        for at in range(1000):
+            with self.subTest(at=at):
+                while True: pass
+
+def test_short(): pass
+";
+    let selection = Selection { patience: Some(Duration::from_millis(200)), ..Selection::files([TEST]) };
+    let Some(report) = run_with(&bench, &setup(RunnerKind::Pytest, &[TEST]), &[(TEST, tests)], &selection) else {
+        return;
+    };
+    assert_eq!(report.health, Health::Sound);
+    let long = &report.outcomes[&format!("{TEST}::Old::test_long")];
+    assert_eq!((long.status, long.detail.as_str()), (Status::Failed, "TimeoutError: takes too long"));
+    assert!(report.outcomes[&id("test_short")].passed());
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_package_of_the_index_becomes_a_project_whose_tests_pass() {
 fn a_package_without_tests_or_without_existence_is_refused_by_name() {
     let Some(bench) = Bench::open() else { return };
     let Some(outcome) = open(&bench, "pypi:sortedcontainers==2.4.0") else { return };
-    let expected = "`sortedcontainers` has no tests; expected files called `test_*.py` or `*_test.py`";
+    let expected = "`sortedcontainers` has no tests; expected files called `test_*.py` or `*_test.py`; name a directory with its tests, such as a checkout";
     assert_eq!(outcome.expect_err("it ships none").to_string(), expected);
     let Some(outcome) = open(&bench, "pypi:no-such-package-anywhere-1") else { return };
     assert!(outcome.expect_err("it does not exist").to_string().contains("no package `no-such-package-anywhere-1`"));

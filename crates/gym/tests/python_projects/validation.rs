@@ -4,7 +4,7 @@ use basis_gym::baseline::{Baseline, baseline};
 use basis_gym::languages::python::evaluate::{Call, evaluate};
 use basis_gym::project::{Project, RunnerKind};
 use basis_gym::record::{BugRecord, Mutation};
-use basis_gym::validate::{Rejection, validate};
+use basis_gym::validate::{Ground, Rejection, validate, validate_pair};
 use basis_sandbox::Limits;
 
 use crate::bench::{Bench, project, setup};
@@ -55,18 +55,20 @@ fn limits() -> Limits {
     Limits { wall: std::time::Duration::from_secs(2), ..Limits::default() }
 }
 
-fn healthy(bench: &Bench) -> Baseline {
-    let project = shop();
+fn healthy(bench: &Bench, project: &Project) -> Baseline {
     let environment = bench.environment(&project.tests);
-    baseline(bench.backend.as_ref(), &environment, &bench.layers, &project, &limits()).expect("a healthy suite")
+    baseline(bench.backend.as_ref(), &environment, &bench.layers, project, &limits()).expect("a healthy suite")
+}
+
+fn on_ground<R>(bench: &Bench, project: &Project, work: &dyn Fn(&Ground) -> R) -> R {
+    let (environment, baseline) = (bench.environment(&project.tests), healthy(bench, project));
+    let backend = bench.backend.as_ref();
+    work(&Ground { backend, environment: &environment, layers: &bench.layers, project, baseline: &baseline })
 }
 
 fn confirm(before: &str, after: &str) -> Option<Result<BugRecord, Rejection>> {
     let bench = Bench::open()?;
-    let project = shop();
-    let environment = bench.environment(&project.tests);
-    let healthy = healthy(&bench);
-    Some(validate(bench.backend.as_ref(), &environment, &bench.layers, &project, &healthy, &edit(before, after)))
+    Some(on_ground(&bench, &shop(), &|ground| validate(ground, &edit(before, after))))
 }
 
 fn id(name: &str) -> String {
@@ -76,7 +78,7 @@ fn id(name: &str) -> String {
 #[test]
 fn failing_tests_of_the_healthy_tree_are_set_aside() {
     let Some(bench) = Bench::open() else { return };
-    let healthy = healthy(&bench);
+    let healthy = healthy(&bench, &shop());
     assert_eq!(
         healthy.passing.iter().map(String::as_str).collect::<Vec<_>>(),
         ["test_high", "test_low", "test_total"].map(id)
@@ -90,10 +92,58 @@ fn a_bug_that_some_tests_notice_makes_a_record() {
     let record = record.expect("a record");
     assert_eq!(record.fail_to_pass, [id("test_high"), id("test_low")]);
     assert_eq!(record.pass_to_pass, [id("test_total")]);
+    assert_eq!((record.guards, record.processor), (vec![id("test_total")], None));
     assert_eq!(record.symptoms[0].call.as_deref(), Some("clamp(9, 1, 5)"));
     assert_eq!((record.symptoms[0].actual.as_deref(), record.symptoms[0].expected.as_deref()), (Some("1"), Some("5")));
     assert!(record.buggy.text("shop/prices.py").expect("text").contains("value > low"));
     assert_eq!(record.fixed, shop().tree);
+}
+
+/// The shop with a second file, whose function calls the first: `bill([9, 0])` takes each price between 1 and 5, and adds 1.
+fn shop_with_bills() -> Project {
+    let mut project = shop();
+    project.tree.insert("shop/bills.py", BILLS);
+    project
+        .tree
+        .insert("tests/test_bills.py", "from shop.bills import bill\ndef test_bill(): assert bill([9, 0]) == 7\n");
+    project.tests.files.push("tests/test_bills.py".to_owned());
+    project
+}
+
+const BILLS: &str = "\
+from shop.prices import clamp
+def bill(prices):
+    return sum(clamp(price, 1, 5) for price in prices) + 1
+";
+
+#[test]
+fn two_bugs_that_a_call_shows_as_long_as_either_is_there_make_one_record() {
+    let Some(bench) = Bench::open() else { return };
+    let at = BILLS.find("+ 1").expect("it is there");
+    let second = Mutation {
+        path: "shop/bills.py".to_owned(),
+        start: at,
+        end: at + 3,
+        before: "+ 1".to_owned(),
+        after: "+ 2".to_owned(),
+        function: "bill".to_owned(),
+        line: 3,
+        ..edit("value < low", "")
+    };
+    let record = on_ground(&bench, &shop_with_bills(), &|ground| {
+        let first = validate(ground, &edit("value < low", "value > low")).expect("a record");
+        validate_pair(ground, &first, &second).expect("both change what the bill comes to")
+    });
+    assert_eq!(record.second.as_ref(), Some(&second));
+    assert!(record.symptoms.iter().all(|symptom| symptom.call.as_deref() == Some("bill([9, 0])")));
+    assert!(record.fail_to_pass.contains(&"tests/test_bills.py::test_bill".to_owned()));
+    // `clamp(9, 1, 5)` is right again when the first is undone: the second is not needed to explain it.
+    let only_direct = on_ground(&bench, &shop_with_bills(), &|ground| {
+        let mut first = validate(ground, &edit("value < low", "value > low")).expect("a record");
+        first.symptoms.retain(|symptom| symptom.call.as_deref() == Some("clamp(9, 1, 5)"));
+        validate_pair(ground, &first, &second)
+    });
+    assert_eq!(only_direct.expect_err("one file suffices").code(), "one_file_suffices");
 }
 
 #[test]
@@ -104,7 +154,8 @@ fn calls_are_evaluated_alone_with_the_names_of_their_test_file() {
     let layer = bench.layers.layer(&project.tree).expect("a layer");
     let sources = ["clamp(0, 1, 5)", "clamp(0)", "object()", "(", "total([1])"];
     let calls = sources.map(|source| Call { path: "tests/test_prices.py".to_owned(), source: source.to_owned() });
-    let seen = evaluate(bench.backend.as_ref(), &environment, &[layer], &calls, &limits()).expect("a working sandbox");
+    let seen =
+        evaluate(bench.backend.as_ref(), &environment, &[layer], &calls, &limits(), None).expect("a working sandbox");
     let values: Vec<Option<&str>> = seen.iter().map(|observation| observation.value.as_deref()).collect();
     assert_eq!(values, [Some("1"), None, None, None, Some("1")]);
     let raised: Vec<&str> = seen.iter().filter_map(|observation| observation.exception.as_deref()).collect();
@@ -130,10 +181,8 @@ fn mutations_that_make_no_bug_are_rejected_with_a_code() {
 #[test]
 fn an_edit_that_does_not_fit_the_file_is_refused() {
     let Some(bench) = Bench::open() else { return };
-    let project = shop();
-    let environment = bench.environment(&project.tests);
     let misfit = Mutation { before: "something".to_owned(), ..edit("value < low", "x") };
-    let outcome = validate(bench.backend.as_ref(), &environment, &bench.layers, &project, &healthy(&bench), &misfit);
+    let outcome = on_ground(&bench, &shop(), &|ground| validate(ground, &misfit));
     assert_eq!(outcome.expect_err("a misfit").code(), "does_not_fit");
 }
 

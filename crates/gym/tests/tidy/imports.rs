@@ -38,7 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
     ("regrade", &["grade", "skills"]),
     ("gate", &["grade", "rollout::World", "skills"]),
-    ("factory", &["baseline", "gate", "grade", "mutation", "skills", "validate"]),
+    ("factory", &["baseline", "gate", "grade", "languages", "mutation", "parallel", "skills", "validate"]),
     ("pack", &["blobs", "gate"]),
     ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),
     ("store", &[]),

@@ -13,6 +13,8 @@ use crate::record::TestId;
 
 /// The exit status of a runner whose failing canary failed.
 const SOME_TESTS_FAILED: i32 = 1;
+/// The signal `SIGXCPU`.
+const PROCESSOR_TIME_IS_UP: i32 = 24;
 
 /// Reads the report of one run.
 pub(super) fn assemble(output: &Output, selection: &Selection, secrets: &Secrets) -> TestReport {
@@ -20,12 +22,16 @@ pub(super) fn assemble(output: &Output, selection: &Selection, secrets: &Secrets
     let mut run = Run::default();
     events.into_iter().for_each(|event| run.add(event));
     let canaries_work = run.take_canaries(secrets);
-    let health = run.health(output, foreign, canaries_work);
+    let health = match output.outcome {
+        Outcome::Signalled(PROCESSOR_TIME_IS_UP) if selection.processor.is_some() => Health::TimedOut,
+        _ => run.health(output, foreign, canaries_work),
+    };
     let mut outcomes = run.outcomes;
     for id in &selection.tests {
         outcomes.entry(id.clone()).or_insert_with(missing);
     }
-    TestReport { outcomes, health, coverage: selection.coverage.then_some(run.coverage), duration: output.duration }
+    let coverage = selection.coverage.then_some(run.coverage);
+    TestReport { outcomes, health, coverage, duration: output.duration, processor: run.processor }
 }
 
 /// What the events of one run add up to.
@@ -33,6 +39,7 @@ pub(super) fn assemble(output: &Output, selection: &Selection, secrets: &Secrets
 struct Run {
     begins: usize,
     ended: Option<BTreeMap<String, usize>>,
+    processor: Duration,
     late: bool,
     counts: BTreeMap<String, usize>,
     phases: BTreeSet<(TestId, String)>,
@@ -64,7 +71,10 @@ impl Run {
             }
             // Belongs to another kind of run.
             Event::Value { .. } => {}
-            Event::End { counts } => self.ended = Some(counts),
+            Event::End { counts, cpu } => {
+                self.ended = Some(counts);
+                self.processor = milliseconds(cpu);
+            }
         }
     }
 
@@ -194,7 +204,7 @@ mod tests {
     }
 
     fn report(body: &str, counts: &str, status: i32) -> TestReport {
-        let text = line(r#""event":"begin""#) + body + &line(&format!(r#""event":"end","counts":{counts}"#));
+        let text = line(r#""event":"begin""#) + body + &line(&format!(r#""event":"end","counts":{counts},"cpu":9.0"#));
         let report = Captured { total: text.len() as u64, bytes: text.into_bytes() };
         let output = Output {
             outcome: Outcome::Exited(status),

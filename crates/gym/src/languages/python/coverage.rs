@@ -33,4 +33,31 @@ impl Coverage {
         let tests = self.touched.iter().filter(|(_, entered)| entered.iter().any(wanted));
         Some(tests.map(|(test, _)| test.clone()).collect())
     }
+
+    /// Tests that together enter every function that some of `tests` enter: in order, those that enter a further one.
+    pub fn one_for_each_function(&self, tests: &BTreeSet<TestId>) -> BTreeSet<TestId> {
+        let mut seen = BTreeSet::new();
+        let mut chosen = BTreeSet::new();
+        for (test, entered) in self.touched.iter().filter(|(test, _)| tests.contains(*test)) {
+            if !entered.is_subset(&seen) {
+                seen.extend(entered.iter().copied());
+                chosen.insert(test.clone());
+            }
+        }
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_keeps_a_test() {
+        let row = |test: &str, entered: &[usize]| (test.to_owned(), entered.iter().copied().collect());
+        let touched = [row("a", &[0, 1]), row("b", &[1]), row("c", &[2]), row("d", &[3])].into();
+        let coverage = Coverage { touched, ..Coverage::default() };
+        let tests = ["a", "b", "c"].map(str::to_owned).into();
+        assert_eq!(coverage.one_for_each_function(&tests), ["a", "c"].map(str::to_owned).into());
+    }
 }

@@ -1,12 +1,13 @@
 //! What calls give on a tree: evaluated in a fresh sandbox with the names of a test file, outside any test.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits, SandboxError};
 
 use super::Environment;
 use super::events::{Event, parse};
-use super::run::{Secrets, run_command, runner_command};
+use super::run::{Secrets, processor_line, run_command, runner_command};
 
 /// A call and the test file whose names it uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ pub struct Observation {
     pub exception: Option<String>,
 }
 
-/// Evaluates calls in order on the tree that `layers` make. A call that could not be evaluated observes nothing.
+/// Evaluates calls in order on the tree that `layers` make, all within `processor` time. A call that could not be evaluated observes nothing.
 ///
 /// # Errors
 /// [`SandboxError`] when the infrastructure failed.
@@ -36,11 +37,13 @@ pub fn evaluate(
     layers: &[PathBuf],
     calls: &[Call],
     limits: &Limits,
+    processor: Option<Duration>,
 ) -> Result<Vec<Observation>, SandboxError> {
     let secrets = Secrets::draw()?;
     let mut instructions = vec![("nonce", secrets.nonce.clone())];
     instructions.extend(environment.import_path().into_iter().map(|path| ("path", path)));
     instructions.extend(calls.iter().map(|call| ("call", format!("{}\t{}", call.path, call.source))));
+    instructions.extend(processor_line(processor));
     let output = run_command(backend, environment, layers, limits, &runner_command("evaluate", &instructions))?;
     let mut observations = vec![Observation::default(); calls.len()];
     for event in parse(&output.report.bytes, &secrets.nonce).0 {

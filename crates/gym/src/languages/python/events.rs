@@ -36,6 +36,8 @@ pub(super) enum Event {
     /// The runner came to its end; how many test events there were by outcome.
     End {
         counts: std::collections::BTreeMap<String, usize>,
+        /// Processor time of the whole process in milliseconds.
+        cpu: f64,
     },
 }
 

@@ -146,6 +146,8 @@ pub struct TestReport {
     pub coverage: Option<Coverage>,
     /// Wall time of the test process.
     pub duration: Duration,
+    /// Processor time of the test process; zero when it did not come to its end.
+    pub processor: Duration,
 }
 
 impl TestReport {

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use basis_sandbox::{Backend, Command, Limits, Output, SandboxError};
 
@@ -27,6 +28,11 @@ pub struct Selection {
     pub symptoms: bool,
     /// Whether to record which functions each test enters. Slow.
     pub coverage: bool,
+    /// Processor time after which the run is stopped as if its wall time were up, in whole seconds. Unlike wall time it does not
+    /// depend on what else the machine does.
+    pub processor: Option<Duration>,
+    /// Processor time after which a single test is given up and fails, so that the others still run. Only pytest knows it.
+    pub patience: Option<Duration>,
 }
 
 impl Selection {
@@ -52,6 +58,12 @@ impl Selection {
     #[must_use]
     pub fn with_coverage(self) -> Self {
         Self { coverage: true, ..self }
+    }
+
+    /// The same within some processor time.
+    #[must_use]
+    pub fn within(self, processor: Option<Duration>) -> Self {
+        Self { processor, ..self }
     }
 }
 
@@ -155,7 +167,14 @@ pub(super) fn instructions(
     lines.extend(selection.tests.iter().map(|id| ("test", id.clone())));
     lines.extend(selection.symptoms.then(|| ("symptoms", "1".to_owned())));
     lines.extend(selection.coverage.then(|| ("coverage", "1".to_owned())));
+    lines.extend(processor_line(selection.processor));
+    lines.extend(selection.patience.map(|limit| ("patience", limit.as_secs_f64().to_string())));
     lines
+}
+
+/// How the runner is told to stop itself.
+pub(super) fn processor_line(limit: Option<Duration>) -> Option<(&'static str, String)> {
+    Some(("processor", limit?.as_secs().max(1).to_string()))
 }
 
 #[cfg(test)]

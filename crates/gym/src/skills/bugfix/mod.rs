@@ -43,6 +43,10 @@ impl Skill for Bugfix {
         true
     }
 
+    fn takes_two_files(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let issue = draft::issue(record, rng)?;
         let repair = Repair::of(build.workshop, record)?;

@@ -60,7 +60,7 @@ pub(super) fn run(
 
 fn run_once(workshop: &Workshop, tests: &TestSetup, layers: &[&Tree], script: &str) -> Result<Exit, InvalidCause> {
     let lost = |error: basis_sandbox::SandboxError| InvalidCause::Sandbox(error.to_string());
-    let mut sandbox = workshop.sandbox(tests, layers, &workshop.grading_limits)?;
+    let mut sandbox = workshop.sandbox(tests, layers, &workshop.suite_limits(tests))?;
     sandbox.write(SCRIPT, script.as_bytes()).map_err(lost)?;
     let output = sandbox.exec(&Command::new(["python3", SCRIPT])).map_err(lost)?;
     Ok(match output.outcome {

@@ -128,7 +128,8 @@ fn wrong_candidate(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> R
     let mut sites: Vec<_> = mutation::mutations(path, buggy).into_iter().collect();
     sites.retain(|site| same_function(&site));
     sites.shuffle(rng);
-    let expected: Vec<_> = record.fail_to_pass.iter().chain(&record.pass_to_pass).cloned().collect();
+    let expected: Vec<_> = record.fail_to_pass.iter().chain(&record.guards).cloned().collect();
+    let selection = Selection::tests(&expected).within(record.processor);
     for site in sites.iter().take(TRIES) {
         let mut tree = record.buggy.clone();
         tree.insert(path.clone(), site.apply(buggy));
@@ -137,7 +138,7 @@ fn wrong_candidate(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> R
         }
         let report = build
             .workshop
-            .run_tests(&record.tests, &[&tree], &Selection::tests(&expected))
+            .run_tests(&record.tests, &[&tree], &selection)
             .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?;
         let failing: Vec<String> = expected
             .iter()

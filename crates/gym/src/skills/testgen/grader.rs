@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,6 +15,7 @@ use crate::grade::clones::embedded;
 use crate::grade::restate::restated;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
 use crate::languages::python::{Health, Selection, TestReport};
+use crate::project::RunnerKind;
 use crate::record::TestId;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
@@ -22,6 +24,11 @@ const MAX_BYTES: usize = 64 << 10;
 const MAX_TESTS: usize = 200;
 /// The correct code runs this often: a test that fails at random has to be lucky each time (luck bound, R = 3).
 const CORRECT_RUNS: usize = 3;
+/// Processor time that the tests of a real package may take on the correct code; elsewhere the wall time is limit enough.
+const LONGEST_SUITE: Duration = Duration::from_secs(20);
+/// How many times longer than on the correct code they may take on other code, and what they may take at least.
+const PATIENCE: u32 = 5;
+const SHORTEST_LIMIT: Duration = Duration::from_secs(4);
 
 pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submission: &Submission) -> Verdict {
     let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
@@ -30,17 +37,20 @@ pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submissio
         Ok(suite) => suite,
         Err(score) => return Ok(score),
     };
-    let run_suite = |suite: &Tree, patch: Option<&Tree>| {
+    let is_real = task.context.tests.runner == RunnerKind::Pytest;
+    let run_suite = |suite: &Tree, patch: Option<&Tree>, processor: Duration| {
         let layers: Vec<&Tree> = [Some(&*base), patch, Some(suite)].into_iter().flatten().collect();
-        workshop.run_tests(&task.context.tests, &layers, &Selection::files([hidden.test_path.clone()]))
+        let selection = Selection::files([hidden.test_path.clone()]).within(is_real.then_some(processor));
+        workshop.run_tests(&task.context.tests, &layers, &selection)
     };
-    let run = |patch: Option<&Tree>| run_suite(&suite, patch);
+    let run = |patch: Option<&Tree>, processor: Duration| run_suite(&suite, patch, processor);
     let mut table = Table::new();
-    let first = run(None)?;
+    let first = run(None, LONGEST_SUITE)?;
     let passing = match accepted(&first, "gold_rejected", "correct#0", &mut table) {
         Ok(passing) => passing,
         Err(score) => return Ok(score),
     };
+    let limit = (first.processor * PATIENCE).max(SHORTEST_LIMIT);
     let mut reference = Tree::new();
     reference.insert(hidden.test_path.clone(), super::suite(hidden, &task.context.tests));
     for (name, patch) in shuffled(task, hidden, &suite) {
@@ -49,13 +59,16 @@ pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submissio
         let other = last.then(|| reworded(patch.as_deref().unwrap_or(&base), &hidden.path)).flatten();
         let is_reworded = other.is_some();
         patch = other.map(Arc::new).or(patch);
-        let report = run(patch.as_deref())?;
+        let report = run(patch.as_deref(), limit)?;
         let verdict = match &name {
             Run::Variant(at) => caught(&report, &passing, *at, &mut table),
             Run::Rewrite(at) => {
                 let judged = accepted(&report, "equivalent_rejected", &format!("rewrite#{at}"), &mut table).map(drop);
                 // Other words that the reference rejects, too, have another meaning.
-                match judged.is_ok() || !is_reworded || is_rewrite(&run_suite(&reference, patch.as_deref())?) {
+                match judged.is_ok()
+                    || !is_reworded
+                    || is_rewrite(&run_suite(&reference, patch.as_deref(), LONGEST_SUITE)?)
+                {
                     true => judged,
                     false => {
                         table.push((format!("rewrite#{at}"), "void".to_owned()));

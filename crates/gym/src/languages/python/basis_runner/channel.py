@@ -33,6 +33,15 @@ def parse_instructions(text):
     return instructions
 
 
+def limit_processor(instructions):
+    """Ends this process, and each that it starts, when it has used that many seconds of processor time: a machine that is busy
+    slows honest code down, but only code that runs away uses more."""
+    for seconds in instructions.get("processor", []):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
+
+
 def open_channel(nonce):
     """The function that writes one event, `emit(event, **fields)`."""
     posix.set_inheritable(3, False)

@@ -1,7 +1,8 @@
 """Records which functions of the project each test enters, so that later runs can be limited to the tests that matter.
 
 A function is its file and its first line. What is entered while test files are imported is recorded under the empty id: any
-test may depend on it. Uses `sys.monitoring` where there is one and a profile function elsewhere.
+test may depend on it. Uses `sys.monitoring` where there is one and a trace function elsewhere, which is
+called for functions of Python only and, as it returns nothing, for no line of them.
 """
 
 import sys
@@ -26,23 +27,22 @@ class Recorder:
             self.monitoring.restart_events()
             self.monitoring.set_events(TOOL, self.monitoring.events.PY_START)
         else:
-            threading.setprofile(self.on_profile)
-            sys.setprofile(self.on_profile)
+            threading.settrace(self.on_call)
+            sys.settrace(self.on_call)
 
     def stop(self):
         if self.monitoring:
             self.monitoring.set_events(TOOL, 0)
         else:
-            sys.setprofile(None)
-            threading.setprofile(None)
+            sys.settrace(None)
+            threading.settrace(None)
 
     def on_start(self, code, _offset):
         self.current.add(code)
         return self.monitoring.DISABLE
 
-    def on_profile(self, frame, event, _argument):
-        if event == "call":
-            self.current.add(frame.f_code)
+    def on_call(self, frame, _event, _argument):
+        self.current.add(frame.f_code)
 
     def report(self, emit):
         """One event with all functions as file and first line, then one per test with their indices."""

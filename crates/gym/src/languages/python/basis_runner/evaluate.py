@@ -7,7 +7,7 @@ import ast
 import posix
 import sys
 
-from basis_runner.channel import open_channel, read_instructions
+from basis_runner.channel import limit_processor, open_channel, read_instructions
 from basis_runner.plain import compile_test, import_file
 from basis_runner.symptom import exception, shown
 
@@ -15,6 +15,7 @@ from basis_runner.symptom import exception, shown
 def main():
     instructions = read_instructions()
     emit = open_channel(instructions["nonce"][0])
+    limit_processor(instructions)
     sys.path.extend(instructions.get("path", []))
     root, modules = posix.getcwd(), {}
     for index, line in enumerate(instructions.get("call", [])):

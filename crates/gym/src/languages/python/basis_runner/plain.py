@@ -9,7 +9,7 @@ import posix
 import sys
 from time import perf_counter, process_time
 
-from basis_runner.channel import open_channel, read_instructions
+from basis_runner.channel import limit_processor, open_channel, read_instructions
 
 CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    assert 1 + 1 == 3\n"
 
@@ -17,6 +17,7 @@ CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    asser
 def main(instructions=None):
     instructions = instructions or read_instructions()
     emit = open_channel(instructions["nonce"][0])
+    limit_processor(instructions)
     finish, stdout, stderr = posix._exit, sys.stdout, sys.stderr
     emit("begin")
     failed = Session(instructions, emit).run()
@@ -67,7 +68,7 @@ class Session:
                 self.emit("symptom", id=identity, **symptom)
         if self.recorder:
             self.recorder.report(self.emit)
-        self.emit("end", counts=self.counts)
+        self.emit("end", counts=self.counts, cpu=process_time() * 1000.0)
         return self.counts.get("failed", 0) + self.counts.get("error", 0)
 
     def collect_canaries(self):

@@ -7,10 +7,11 @@ except `conftest.py` files where the host says that the healthy tree has them, a
 
 import os
 import posix
+import signal
 import sys
 from time import process_time
 
-from basis_runner.channel import open_channel, read_instructions
+from basis_runner.channel import limit_processor, open_channel, read_instructions
 
 CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    assert 1 + 1 == 3\n"
 # These change which tests run, how often or in which order, or start processes.
@@ -20,6 +21,7 @@ UNWANTED_PLUGINS = ("pytest_cov", "xdist", "pytest_randomly", "pytest_sugar", "p
 def main(instructions=None):
     instructions = instructions or read_instructions()
     emit = open_channel(instructions["nonce"][0])
+    limit_processor(instructions)
     finish, stdout, stderr = posix._exit, sys.stdout, sys.stderr
     emit("begin")
     status, counts = run(instructions, emit)
@@ -28,7 +30,7 @@ def main(instructions=None):
             stream.flush()
         except BaseException:
             pass
-    emit("end", counts=counts)
+    emit("end", counts=counts, cpu=process_time() * 1000.0)
     # Nothing that the project left behind (exit handlers, threads) may change the status or hold the process.
     finish(status)
 
@@ -39,6 +41,8 @@ def run(instructions, emit):
     import pytest
 
     canary = write_canaries(instructions["canary"])
+    if "patience" in instructions:
+        Reporter.pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(give_up_after(float(instructions["patience"][0])))
     reporter = Reporter(instructions, emit, canary)
     steady_hypothesis()
     files = instructions.get("file", [])
@@ -96,6 +100,27 @@ def offered(entry_points):
             module = line.partition("=")[2].strip()
             if not module.startswith(UNWANTED_PLUGINS):
                 yield module
+
+
+class OutOfPatience(KeyboardInterrupt):
+    """Goes through everything that a test may catch, the subtests of `unittest` included."""
+
+
+def give_up_after(seconds):
+    """A hook around the call of each test that makes it fail when it uses more processor time."""
+
+    def expire(*_):
+        raise OutOfPatience
+
+    def around_call(self, item):
+        signal.signal(signal.SIGPROF, expire)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        outcome = yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if outcome.excinfo and issubclass(outcome.excinfo[0], OutOfPatience):
+            outcome.force_exception(TimeoutError("takes too long"))
+
+    return around_call
 
 
 def steady_hypothesis():

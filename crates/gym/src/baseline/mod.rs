@@ -1,8 +1,11 @@
 //! What the tests of a healthy tree do: which ones can be relied on, how long they take, what they touch.
 //!
-//! The suite runs twice, in two sandboxes. A test that does not pass both times is set aside and never used again.
+//! The suite runs twice, in two sandboxes. A test that does not pass both times is set aside and never used again. Of real packages
+//! the second run holds only the tests that are of use, and records which functions each of them enters.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod costs;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,16 +13,17 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 
 use crate::languages::python::coverage::Coverage;
 use crate::languages::python::{Environment, Health, Selection, TestOutcome, TestReport, run_tests};
-use crate::project::Project;
+use crate::project::{Project, RunnerKind};
 use crate::record::TestId;
 use crate::tree::LayerStore;
 
-/// Suites that take longer are run once more to learn which tests matter for which function.
-const LONG_SUITE: Duration = Duration::from_millis(1500);
-/// How many times longer than the healthy suite a run may take.
-const PATIENCE: u32 = 5;
-/// The healthy suite may take this long, even on a busy machine.
-const HEALTHY_WALL: Duration = Duration::from_secs(300);
+use costs::Costs;
+
+/// The healthy suite may take this much processor time; its wall time is only a net, because the machine may be busy.
+const HEALTHY_PROCESSOR: Duration = Duration::from_secs(300);
+const HEALTHY_WALL: Duration = Duration::from_secs(3600);
+/// Suites of at most this many tests are small: all their tests guard every function.
+const SMALL_SUITE: usize = 60;
 /// Tests that need more processor time are not used: every graded run would pay for them.
 const SLOW_TEST: Duration = Duration::from_secs(1);
 /// Report bytes of a run with coverage.
@@ -34,21 +38,31 @@ pub struct Baseline {
     pub passing: BTreeSet<TestId>,
     /// Tests, or files that could not be imported, that are not used, each with the reason.
     pub set_aside: Vec<String>,
-    /// Functions entered by each test; recorded only for suites that take long.
+    /// Functions entered by each test; not recorded for generated packages, whose suites take milliseconds.
     pub coverage: Option<Coverage>,
-    /// Wall time of each of these tests, and of everything beside the tests.
-    times: (BTreeMap<TestId, Duration>, Duration),
-    /// The caller's limits.
-    limits: Limits,
+    costs: Costs,
 }
 
 impl Baseline {
     /// Limits for a run of some of these tests, or of all: five times the wall time that they need, at least that of the caller.
     pub fn limits_for(&self, tests: Option<&BTreeSet<TestId>>) -> Limits {
-        let (durations, startup) = &self.times;
-        let chosen = durations.iter().filter(|(id, _)| tests.is_none_or(|tests| tests.contains(*id)));
-        let usual = *startup + chosen.map(|(_, duration)| *duration).sum::<Duration>();
-        Limits { wall: self.limits.wall.max(usual * PATIENCE), ..self.limits.clone() }
+        self.costs.limits(tests)
+    }
+
+    /// Processor time that a run of some of these tests, or of all, may take; nothing where the wall time is limit enough.
+    pub fn processor_for(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
+        self.costs.processor(tests)
+    }
+
+    /// The tests that a change has to keep passing: those that may notice it (`None` when any may), and for every function that
+    /// some test enters one such test.
+    pub fn guards(&self, relevant: Option<&BTreeSet<TestId>>) -> BTreeSet<TestId> {
+        match (relevant, &self.coverage) {
+            (Some(relevant), Some(coverage)) if self.passing.len() > SMALL_SUITE => {
+                relevant.union(&coverage.one_for_each_function(&self.passing)).cloned().collect()
+            }
+            _ => self.passing.clone(),
+        }
     }
 }
 
@@ -104,38 +118,43 @@ pub fn baseline(
         return Err(BaselineError::NoTests { project: project.name.clone() });
     }
     let layer = layers.layer(&project.tree)?;
-    let suite = Selection::files(project.tests.files.iter());
+    let runner = project.tests.runner;
+    let within = (runner == RunnerKind::Pytest).then_some(HEALTHY_PROCESSOR);
+    let suite = Selection::files(project.tests.files.iter()).within(within);
+    let suite = Selection { patience: Some(SLOW_TEST), ..suite };
     let healthy = Limits { wall: limits.wall.max(HEALTHY_WALL), ..limits.clone() };
     let run = |selection: &Selection, limits: &Limits| -> Result<TestReport, BaselineError> {
         believable(&project.name, run_tests(backend, environment, std::slice::from_ref(&layer), selection, limits)?)
     };
-    let reports = [run(&suite, &healthy)?, run(&suite, &healthy)?];
-    let (passing, set_aside) = steady(&reports);
+    let first = run(&suite, &healthy)?;
+    let useful = of_use(&first);
+    let second = match runner {
+        RunnerKind::Pytest if !useful.is_empty() => {
+            // Tracing makes a suite several times slower and its report long.
+            let traced = Selection::tests(&useful).with_coverage().within(within.map(|limit| limit * 4));
+            run(&traced, &Limits { output_bytes: limits.output_bytes.max(COVERAGE_BYTES), ..healthy })?
+        }
+        _ => run(&suite, &healthy)?,
+    };
+    let (passing, set_aside) = steady(&first, &second);
     if passing.is_empty() {
         let reasons = set_aside.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
         return Err(BaselineError::NothingPasses { project: project.name.clone(), reasons });
     }
-    let times = times(&reports, &passing);
-    let usual = times.1 + times.0.values().sum::<Duration>();
-    let coverage = match usual > LONG_SUITE {
-        true => run(&Selection::tests(&passing).with_coverage(), &for_coverage(&healthy))?.coverage,
-        false => None,
-    };
-    Ok(Baseline { layer, passing, set_aside, coverage, times, limits: limits.clone() })
+    // A run with coverage says nothing about time.
+    let timed: Vec<&TestReport> = [&first, &second].into_iter().filter(|report| report.coverage.is_none()).collect();
+    let costs = Costs::of(&timed, &passing, runner, limits);
+    Ok(Baseline { layer, passing, set_aside, coverage: second.coverage, costs })
 }
 
-/// Wall time of each used test in the slower run, and of everything beside the tests.
-fn times(reports: &[TestReport; 2], used: &BTreeSet<TestId>) -> (BTreeMap<TestId, Duration>, Duration) {
-    let sum = |report: &TestReport| report.outcomes.values().map(|outcome| outcome.duration).sum::<Duration>();
-    let startup = reports.iter().map(|report| report.duration.saturating_sub(sum(report))).max().unwrap_or_default();
-    let slower =
-        |id: &TestId| reports.iter().filter_map(|report| report.outcomes.get(id)).map(|outcome| outcome.duration).max();
-    (used.iter().map(|id| (id.clone(), slower(id).unwrap_or_default())).collect(), startup)
-}
-
-/// Tracing makes a suite several times slower and its report long.
-fn for_coverage(limits: &Limits) -> Limits {
-    Limits { wall: limits.wall * 4, output_bytes: limits.output_bytes.max(COVERAGE_BYTES), ..limits.clone() }
+/// The tests that are worth a second run.
+fn of_use(first: &TestReport) -> BTreeSet<TestId> {
+    first
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| objection(Some(outcome), true).is_none())
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 fn believable(project: &str, report: TestReport) -> Result<TestReport, BaselineError> {
@@ -149,16 +168,17 @@ fn believable(project: &str, report: TestReport) -> Result<TestReport, BaselineE
     }
 }
 
-/// Tests that passed in every report without being slow, and the others with the reason.
-fn steady(reports: &[TestReport; 2]) -> (BTreeSet<TestId>, Vec<String>) {
-    let mut aside: Vec<String> = match &reports[0].health {
+/// Tests that passed in both runs without being slow, and the others with the reason.
+fn steady(first: &TestReport, second: &TestReport) -> (BTreeSet<TestId>, Vec<String>) {
+    let mut aside: Vec<String> = match &first.health {
         Health::CollectFailed(files) => files.clone(),
         _ => Vec::new(),
     };
     let mut passing = BTreeSet::new();
-    for (id, outcome) in &reports[0].outcomes {
-        let both = [Some(outcome), reports[1].outcomes.get(id)];
-        match both.into_iter().find_map(|outcome| objection(outcome)) {
+    for (id, outcome) in &first.outcomes {
+        let timed = second.coverage.is_none();
+        let objection = objection(Some(outcome), true).or_else(|| objection(second.outcomes.get(id), timed));
+        match objection {
             Some(objection) => aside.push(format!("`{id}`: {objection}")),
             None => {
                 passing.insert(id.clone());
@@ -168,13 +188,13 @@ fn steady(reports: &[TestReport; 2]) -> (BTreeSet<TestId>, Vec<String>) {
     (passing, aside)
 }
 
-/// What speaks against a test.
-fn objection(outcome: Option<&TestOutcome>) -> Option<String> {
+/// What speaks against a test, in a run whose times count or not.
+fn objection(outcome: Option<&TestOutcome>, timed: bool) -> Option<String> {
     match outcome {
         None => Some("ran only once".to_owned()),
         Some(outcome) if !outcome.passed() && outcome.detail.is_empty() => Some("did not pass".to_owned()),
         Some(outcome) if !outcome.passed() => Some(outcome.detail.clone()),
-        Some(outcome) if outcome.processor > SLOW_TEST => Some("takes too long".to_owned()),
+        Some(outcome) if timed && outcome.processor > SLOW_TEST => Some("takes too long".to_owned()),
         Some(_) => None,
     }
 }

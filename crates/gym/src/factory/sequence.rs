@@ -1,0 +1,42 @@
+//! One thing after the other, every choice from one stream of random numbers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::steps::{Bench, build, chosen, keep, sites};
+use super::{Recipe, Yield};
+use crate::grade::Workshop;
+use crate::project::Project;
+use crate::skills::Rejection;
+use crate::validate::validate;
+
+/// Makes tasks from one project. Once `stop` is set no further mutation is tried.
+///
+/// # Errors
+/// When the project itself cannot be used: no tests, none that pass, no environment.
+pub fn make(workshop: &Workshop, project: &Project, recipe: &Recipe, stop: &AtomicBool) -> Result<Yield, Rejection> {
+    let bench = Bench::prepare(workshop, project)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let mut made = Yield::default();
+    let mut records = 0;
+    for site in sites(project, &mut rng) {
+        if records == recipe.records || stop.load(Ordering::Relaxed) {
+            break;
+        }
+        made.count("mutations tried");
+        match validate(&bench.ground(), &site) {
+            Ok(record) => {
+                records += 1;
+                made.count("bug records");
+                for skill in chosen(recipe) {
+                    let built = build(workshop, recipe, skill, &record, &mut rng);
+                    keep(skill, built, &mut made);
+                }
+            }
+            Err(rejection) => made.count(&format!("rejected mutation: {}", rejection.code())),
+        }
+    }
+    Ok(made)
+}

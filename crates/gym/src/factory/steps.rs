@@ -1,0 +1,114 @@
+//! The steps from a project to tasks, which know nothing of what runs beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Recipe, Yield};
+use crate::baseline::{Baseline, baseline};
+use crate::gate::{self, Evidence};
+use crate::grade::Workshop;
+use crate::grade::policy::is_source;
+use crate::languages::python::Environment;
+use crate::mutation;
+use crate::project::Project;
+use crate::record::{BugRecord, Mutation, TestId};
+use crate::skills::{self, Build, Rejection, Skill};
+use crate::task::Task;
+use crate::validate::Ground;
+
+/// A project with its environment and what its healthy suite does.
+pub(super) struct Bench<'a> {
+    workshop: &'a Workshop,
+    project: &'a Project,
+    environment: Arc<Environment>,
+    baseline: Baseline,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn prepare(workshop: &'a Workshop, project: &'a Project) -> Result<Self, Rejection> {
+        let environment =
+            workshop.environment(&project.tests).map_err(|cause| Rejection::new("environment", cause.message()))?;
+        let limits = workshop.suite_limits(&project.tests);
+        let baseline = baseline(workshop.backend.as_ref(), &environment, &workshop.layers, project, &limits)
+            .map_err(|error| Rejection::new("baseline", error.to_string()))?;
+        Ok(Self { workshop, project, environment, baseline })
+    }
+
+    /// The tests that enter the function around a mutation, if that is known.
+    pub(super) fn touching(&self, site: &Mutation) -> Option<BTreeSet<TestId>> {
+        self.baseline.coverage.as_ref()?.touching(&site.path, self.project.tree.text(&site.path)?, site.line)
+    }
+
+    pub(super) fn ground(&self) -> Ground<'_> {
+        let Self { workshop, project, environment, baseline } = self;
+        Ground { backend: workshop.backend.as_ref(), environment, layers: &workshop.layers, project, baseline }
+    }
+}
+
+/// All mutations of the project's sources in random order, so that neighbours come from different functions.
+pub(super) fn sites(project: &Project, rng: &mut ChaCha8Rng) -> Vec<Mutation> {
+    let sources = project.tree.paths().filter(|path| is_source(path));
+    let mut by_function: BTreeMap<(String, String), Vec<Mutation>> = BTreeMap::new();
+    for site in sources.filter_map(|path| Some(mutation::mutations(path, project.tree.text(path)?))).flatten() {
+        by_function.entry((site.path.clone(), site.function.clone())).or_default().push(site);
+    }
+    let mut queues: Vec<Vec<Mutation>> = by_function.into_values().collect();
+    queues.iter_mut().for_each(|queue| queue.shuffle(rng));
+    queues.shuffle(rng);
+    let rounds = queues.iter().map(Vec::len).max().unwrap_or_default();
+    (0..rounds)
+        .flat_map(|round| queues.iter().filter_map(move |queue| queue.get(round).cloned()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The skills of a recipe, in the order of the registry.
+pub(super) fn chosen(recipe: &Recipe) -> impl Iterator<Item = &'static dyn Skill> {
+    skills::ALL.iter().copied().filter(|skill| recipe.skills.iter().any(|name| name == skill.name()))
+}
+
+/// Tasks that were built together, each with the evidence of its gates unless the recipe does without.
+pub(super) type Built = Result<Vec<(Task, Option<Evidence>)>, Rejection>;
+
+/// Builds the tasks of one skill from one record and passes them through their gates.
+pub(super) fn build(
+    workshop: &Workshop,
+    recipe: &Recipe,
+    skill: &dyn Skill,
+    record: &BugRecord,
+    rng: &mut ChaCha8Rng,
+) -> Built {
+    let build = Build { workshop, max_turns: recipe.max_turns, max_variants: recipe.max_variants };
+    let tasks = skill.build(&build, record, rng)?;
+    let judged = |task| {
+        let evidence = recipe.gated.then(|| gate::check(workshop, &task));
+        (task, evidence)
+    };
+    Ok(tasks.into_iter().map(judged).collect())
+}
+
+/// Keeps tasks that pass their gates; tasks that were built together are kept together or not at all.
+pub(super) fn keep(skill: &dyn Skill, built: Built, made: &mut Yield) {
+    let tasks = match built {
+        Ok(tasks) => tasks,
+        Err(rejection) => return made.count(&format!("rejected {}: {}", skill.name(), rejection.code)),
+    };
+    let passed = tasks.iter().all(|(_, evidence)| evidence.as_ref().is_none_or(|row| row.passed));
+    let known = |task: &Task| made.tasks.iter().any(|other| other.id == task.id);
+    if passed && tasks.iter().any(|(task, evidence)| evidence.is_some() && known(task)) {
+        made.count("rejected task: duplicate");
+        return;
+    }
+    for (task, evidence) in tasks {
+        if evidence.is_some() {
+            let verdict = if passed { "gated" } else { "gate failed" };
+            made.count(&format!("{verdict} {}", task.skill));
+        }
+        if passed {
+            made.tasks.push(task);
+        }
+        made.evidence.extend(evidence);
+    }
+}
