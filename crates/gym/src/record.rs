@@ -40,6 +40,9 @@ pub struct BugRecord {
     pub processor: Option<Duration>,
     /// What was seen when the fail-to-pass tests ran on the buggy tree; at least one.
     pub symptoms: Vec<Symptom>,
+    /// Calls of the function that was broken first, as tests make them, as source with literal arguments. Not recorded for generated
+    /// packages.
+    pub calls: Vec<String>,
 }
 
 /// One edit of one source file, in bytes of the healthy file.

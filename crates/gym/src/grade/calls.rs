@@ -100,10 +100,12 @@ def values(text):
         signal.setitimer(timer, 0)
 
 def value(call, names):
+    if asked["call_seconds"]:
+        signal.setitimer(timer, asked["call_seconds"])
     try:
         return repr(eval(call, dict(names)))[:300]
     except Exception as error:
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and not asked["call_seconds"]:
             raise
         return "!" + type(error).__name__
 
@@ -125,6 +127,8 @@ pub struct Question<'a> {
     pub texts: &'a [String],
     /// The calls.
     pub calls: &'a [String],
+    /// Seconds that each call may take, after which it counts as having raised `TimeoutError`. Else all share those of their text.
+    pub call_seconds: Option<f64>,
 }
 
 /// What each call gives with each text, as `repr`, or `!Class` when it raises; `None` for a text that does not import or that
@@ -136,12 +140,13 @@ pub struct Question<'a> {
 /// # Errors
 /// Only failures of infrastructure.
 pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<Vec<String>>>, InvalidCause> {
-    let Question { tests, tree, path, texts, calls } = question;
+    let Question { tests, tree, path, texts, calls, call_seconds } = question;
     let module = crate::draft::module_name(path, &tests.import_roots);
     let is_real = tests.runner == RunnerKind::Pytest;
     let seconds = if is_real { 1.0 } else { 0.5 };
     let asked = serde_json::json!({
-        "module": module, "path": path, "texts": texts, "calls": calls, "processor": is_real, "seconds": seconds
+        "module": module, "path": path, "texts": texts, "calls": calls, "processor": is_real, "seconds": seconds,
+        "call_seconds": call_seconds
     })
     .to_string();
     let output = workshop.run_python(tests, &[tree], &["-c", EVALUATE], asked.into_bytes())?;

@@ -64,7 +64,10 @@ pub(super) fn confirm(ground: &Ground, mutation: &Mutation, second: Option<&Muta
     guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
     let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
     let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
-    Ok(record(project, (mutation, second), &overlay, (fail_to_pass, pass_to_pass), guards, symptoms))
+    let calls = baseline.coverage.as_ref().zip(project.tree.text(&mutation.path));
+    let calls = calls.map(|(coverage, source)| coverage.calls_of(&mutation.path, source, mutation.line));
+    let record = record(project, (mutation, second), &overlay, (fail_to_pass, pass_to_pass), guards, symptoms);
+    Ok(BugRecord { calls: calls.unwrap_or_default(), ..record })
 }
 
 impl Ground<'_> {
@@ -185,6 +188,7 @@ fn record(
         guards: guards.tests,
         processor: guards.processor,
         symptoms,
+        calls: Vec::new(),
     }
 }
 

@@ -69,6 +69,9 @@ impl Run {
             Event::Touched { id, functions } => {
                 self.coverage.touched.insert(id, functions.into_iter().collect());
             }
+            Event::Calls { function, calls } => {
+                self.coverage.calls.insert(function, calls);
+            }
             // Belongs to another kind of run.
             Event::Value { .. } => {}
             Event::End { counts, cpu } => {

@@ -1,6 +1,7 @@
 //! Which functions each test enters, so that the tests that matter for an edit can be chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::syntax;
 use crate::record::TestId;
@@ -14,24 +15,32 @@ pub struct Coverage {
     pub touched: BTreeMap<TestId, BTreeSet<usize>>,
     /// What was entered while test files were imported; every test may depend on it.
     pub imported: BTreeSet<usize>,
+    /// For some functions, by position, calls that tests made, as source.
+    pub calls: BTreeMap<usize, Vec<String>>,
 }
 
 impl Coverage {
     /// The tests that enter the function around a line of a healthy file; `None` when any test may depend on it, because the line is
     /// outside functions or the function runs at import.
     pub fn touching(&self, path: &str, source: &str, line: usize) -> Option<BTreeSet<TestId>> {
-        let functions = syntax::functions(source);
-        let around = functions.iter().filter(|span| (span.line_start..=span.line_end).contains(&line));
-        let innermost = around.min_by_key(|span| span.line_end - span.line_start)?;
-        let lines = innermost.line_start..=innermost.line_end;
-        let wanted = |&index: &usize| {
-            self.functions.get(index).is_some_and(|(file, first)| file == path && lines.contains(first))
-        };
+        let lines = function_around(source, line)?;
+        let wanted = |&index: &usize| self.is_in(index, path, &lines);
         if self.imported.iter().any(wanted) {
             return None;
         }
         let tests = self.touched.iter().filter(|(_, entered)| entered.iter().any(wanted));
         Some(tests.map(|(test, _)| test.clone()).collect())
+    }
+
+    /// Calls of the function around a line of a healthy file that tests made, as source with literal arguments.
+    pub fn calls_of(&self, path: &str, source: &str, line: usize) -> Vec<String> {
+        let Some(lines) = function_around(source, line) else { return Vec::new() };
+        let own = self.calls.iter().filter(|(index, _)| self.is_in(**index, path, &lines));
+        own.flat_map(|(_, calls)| calls.iter().cloned()).collect()
+    }
+
+    fn is_in(&self, index: usize, path: &str, lines: &RangeInclusive<usize>) -> bool {
+        self.functions.get(index).is_some_and(|(file, first)| file == path && lines.contains(first))
     }
 
     /// Tests that together enter every function that some of `tests` enter: in order, those that enter a further one.
@@ -46,6 +55,13 @@ impl Coverage {
         }
         chosen
     }
+}
+
+/// The lines of the innermost function around a line.
+fn function_around(source: &str, line: usize) -> Option<RangeInclusive<usize>> {
+    let functions = syntax::functions(source);
+    let around = functions.iter().filter(|span| (span.line_start..=span.line_end).contains(&line));
+    around.min_by_key(|span| span.line_end - span.line_start).map(|span| span.line_start..=span.line_end)
 }
 
 #[cfg(test)]

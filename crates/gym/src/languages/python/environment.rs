@@ -28,8 +28,9 @@ pub(super) const PACKAGE: &str = "basis_runner";
 /// A directory of the runner's layer with nothing in it.
 const EMPTY: &str = "empty";
 
-const RUNNER_FILES: [(&str, &str); 9] = [
+const RUNNER_FILES: [(&str, &str); 10] = [
     ("__init__.py", include_str!("basis_runner/__init__.py")),
+    ("call_recorder.py", include_str!("basis_runner/call_recorder.py")),
     ("channel.py", include_str!("basis_runner/channel.py")),
     ("coverage_recorder.py", include_str!("basis_runner/coverage_recorder.py")),
     ("evaluate.py", include_str!("basis_runner/evaluate.py")),

@@ -27,6 +27,11 @@ pub(super) enum Event {
         id: String,
         functions: Vec<usize>,
     },
+    /// Calls of the function at a position that tests made, as source.
+    Calls {
+        function: usize,
+        calls: Vec<String>,
+    },
     /// What the call at a position gave.
     Value {
         index: usize,

@@ -15,6 +15,8 @@ use crate::tree::{Tree, TreeId};
 const FEWEST_VARIANTS: usize = 3;
 const MOST_CALLS: usize = 6;
 const MOST_CANDIDATES: usize = 40;
+/// Seconds of processor time that a call on the correct code may take.
+const LONGEST_CALL: f64 = 0.1;
 
 /// The function under test.
 pub(super) struct Target {
@@ -91,6 +93,9 @@ pub(super) fn choose(
 ) -> Result<Chosen, Rejection> {
     let mut candidates = candidate_calls(record, target);
     candidates.shuffle(rng);
+    if !record.calls.is_empty() {
+        candidates = with_values(build, record, target, candidates)?;
+    }
     candidates.truncate(MOST_CANDIDATES);
     let documented = calls_in_docstring(target);
     let all: Vec<String> = documented.iter().chain(&candidates).cloned().collect();
@@ -103,7 +108,7 @@ pub(super) fn choose(
     let texts: Vec<String> =
         std::iter::once(target.source.clone()).chain(sites.iter().map(|site| site.apply(&target.source))).collect();
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
-    let question = Question { tests, tree, path, texts: &texts, calls: &all };
+    let question = Question { tests, tree, path, texts: &texts, calls: &all, call_seconds: None };
     let mut values = calls::evaluate(build.workshop, &question)
         .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?
         .into_iter();
@@ -161,7 +166,34 @@ fn candidate_calls(record: &BugRecord, target: &Target) -> Vec<String> {
             }
         }
     }
+    for call in record.calls.iter().flat_map(|call| [call.clone(), format!("list({call})")]) {
+        if !found.contains(&call) && !documented.contains(&call) && !call.starts_with("list(list(") {
+            found.push(call);
+        }
+    }
     found
+}
+
+/// Those of the calls whose value on the correct code can be written down. Calls that tests make with whatever arguments may run for
+/// ever, give an iterator or raise.
+fn with_values(
+    build: &Build,
+    record: &BugRecord,
+    target: &Target,
+    mut candidates: Vec<String>,
+) -> Result<Vec<String>, Rejection> {
+    candidates.truncate(3 * MOST_CANDIDATES);
+    let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
+    let texts = std::slice::from_ref(&target.source);
+    let question = Question { tests, tree, path, texts, calls: &candidates, call_seconds: Some(LONGEST_CALL) };
+    let values = calls::evaluate(build.workshop, &question)
+        .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?;
+    let values = values.into_iter().next().flatten().unwrap_or_default();
+    let worth: Vec<String> =
+        candidates.into_iter().zip(values).filter(|(_, value)| is_value(value)).map(|(call, _)| call).collect();
+    // A list need not be made of what has a value as it is.
+    let needed = |call: &String| !worth.iter().any(|other| *call == format!("list({other})"));
+    Ok(worth.iter().filter(|call| needed(call)).cloned().collect())
 }
 
 /// The first documented example: the smoke suite, which catches no variant of a task.

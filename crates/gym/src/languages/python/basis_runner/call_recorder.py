@@ -1,0 +1,114 @@
+"""Records with which arguments tests call the functions of a project, where those can be written down as source.
+
+Only functions that stand under their own name at the top level of a module, so that the call can be repeated anywhere. What is
+recorded is a proposal: whoever uses a call evaluates it first.
+"""
+
+import builtins
+from types import BuiltinFunctionType, FunctionType
+
+MOST_CALLS = 24
+# After so many calls of a function it is not looked at any more: all that follows has its price.
+MOST_LOOKS = 400
+LONGEST_CALL = 120
+DEEPEST = 4
+PLAIN = (int, float, complex, str, bytes, bool, type(None))
+TAKES_REST, TAKES_NAMED, IS_GENERATOR = 0x04, 0x08, 0x20
+
+
+class Unwritable(Exception):
+    """There is no short source for a value."""
+
+
+class CallRecorder:
+    def __init__(self):
+        self.looks = {}
+        self.functions = {}
+        self.calls = {}
+
+    def wants(self, code):
+        """Whether calls of this code are still of interest."""
+        return self.looks.get(code, 0) < MOST_LOOKS
+
+    def note(self, frame):
+        """Remembers the call that a frame begins with."""
+        code = frame.f_code
+        self.looks[code] = self.looks.get(code, 0) + 1
+        if code not in self.functions:
+            self.functions[code] = function_of(frame)
+        function, known = self.functions[code], self.calls.setdefault(code, {})
+        if function is None or len(known) == MOST_CALLS:
+            self.looks[code] = MOST_LOOKS
+            return
+        try:
+            known[call(function, frame.f_locals)] = True
+        except (Unwritable, KeyError):
+            pass
+
+
+def function_of(frame):
+    """The function that a frame belongs to, if the name of its code stands for it."""
+    code = frame.f_code
+    function = frame.f_globals.get(code.co_name)
+    is_it = type(function) is FunctionType and function.__code__ is code
+    return function if is_it and not code.co_name.startswith("test") else None
+
+
+def call(function, names):
+    """The call as source. Defaults are left out, and what a generator gives is put into a list."""
+    code = function.__code__
+    count, more = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    given = [source(names[name]) for name in code.co_varnames[:count]]
+    rest = names[code.co_varnames[more]] if code.co_flags & TAKES_REST else ()
+    defaults = list(function.__defaults__ or ())
+    while not rest and defaults and len(given) > 0 and is_default(given[-1], defaults.pop()):
+        given.pop()
+    given.extend(source(value) for value in rest)
+    named = {name: names[name] for name in code.co_varnames[count:more]}
+    known = function.__kwdefaults__ or {}
+    named = {name: value for name, value in named.items() if not (name in known and is_default(source(value), known[name]))}
+    if code.co_flags & TAKES_NAMED:
+        named.update(names[code.co_varnames[more + bool(code.co_flags & TAKES_REST)]])
+    given.extend(name + "=" + source(value) for name, value in named.items())
+    text = function.__name__ + "(" + ", ".join(given) + ")"
+    text = "list(" + text + ")" if code.co_flags & IS_GENERATOR else text
+    if len(text) > LONGEST_CALL:
+        raise Unwritable(text)
+    return text
+
+
+def is_default(text, value):
+    try:
+        return text == source(value)
+    except Unwritable:
+        return False
+
+
+def source(value, depth=0):
+    """Source of a value. Sets are left out: in which order they are written differs from run to run."""
+    kind = type(value)
+    if depth > DEEPEST:
+        raise Unwritable(kind)
+    if kind in PLAIN and value == value and value not in (float("inf"), float("-inf")):
+        text = repr(value)
+    elif kind is list:
+        text = "[" + ", ".join(each(value, depth)) + "]"
+    elif kind is tuple:
+        text = "(" + ", ".join(each(value, depth)) + ("," if len(value) == 1 else "") + ")"
+    elif kind is dict:
+        text = "{" + ", ".join(map(": ".join, zip(each(value, depth), each(value.values(), depth)))) + "}"
+    elif kind is range:
+        text = repr(value)
+    elif kind in (type, BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        text = value.__name__
+    else:
+        raise Unwritable(kind)
+    if len(text) > LONGEST_CALL:
+        raise Unwritable(kind)
+    return text
+
+
+def each(values, depth):
+    if len(values) > LONGEST_CALL:
+        raise Unwritable(len(values))
+    return [source(value, depth + 1) for value in values]
