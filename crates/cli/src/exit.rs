@@ -148,9 +148,10 @@ impl From<PythonError> for Failure {
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
         let kind = match &error {
-            SandboxError::Unavailable { .. } | SandboxError::Unsupported { .. } | SandboxError::System { .. } => {
-                Kind::Machine
-            }
+            SandboxError::Unavailable { .. }
+            | SandboxError::Unsupported { .. }
+            | SandboxError::Image { .. }
+            | SandboxError::System { .. } => Kind::Machine,
             SandboxError::Spec { .. } => Kind::Usage,
             SandboxError::Lost(_)
             | SandboxError::NotFound(_)

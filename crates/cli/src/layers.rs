@@ -95,8 +95,7 @@ impl Effective {
 
     /// Every setting in the order of `defaults.toml`'s sections, with where it comes from unless that is the default.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (String, &Value, Option<&Origin>)> {
-        self.keys().map(|(section, key, value)| {
-            let name = format!("{section}.{key}");
+        leaves("", &self.table).into_iter().map(|(name, value)| {
             let origin = self.origins.get(&name);
             (name, value, origin)
         })
@@ -106,12 +105,15 @@ impl Effective {
         let origin = Origin::File(path.to_path_buf());
         let text = std::fs::read_to_string(path).map_err(|error| usage(format!("settings file {origin}: {error}")))?;
         let table: Table = text.parse().map_err(|error: toml::de::Error| usage(syntax(path, &text, &error)))?;
-        for (section, content) in table {
-            let Value::Table(content) = content else {
-                return Err(self.unknown(&section, &origin));
-            };
-            for (key, value) in content {
-                self.put(&format!("{section}.{key}"), value, &origin)?;
+        self.add_table("", table, &origin)
+    }
+
+    fn add_table(&mut self, section: &str, table: Table, origin: &Origin) -> Result<(), Failure> {
+        for (key, value) in table {
+            let name = join(section, &key);
+            match value {
+                Value::Table(inner) => self.add_table(&name, inner, origin)?,
+                value => self.put(&name, value, origin)?,
             }
         }
         Ok(())
@@ -164,28 +166,40 @@ impl Effective {
         if value.as_integer().is_some_and(i64::is_negative) {
             return Err(usage(format!("`{name}` from {origin}: {value} is negative")));
         }
-        let (section, key) = name.split_once('.').expect("a known name has a section");
-        self.table[section][key] = value;
+        let (section, key) = name.rsplit_once('.').expect("a known name has a section");
+        let mut sections = section.split('.');
+        let first = &mut self.table[sections.next().expect("a text has a first part")];
+        sections.fold(first, |table, section| &mut table[section])[key] = value;
         self.origins.insert(name.to_owned(), origin.clone());
         Ok(())
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        let (section, key) = name.split_once('.')?;
-        self.table.get(section)?.get(key)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
-        let sections = self.table.iter().filter_map(|(section, content)| Some((section, content.as_table()?)));
-        sections.flat_map(|(section, content)| {
-            content.iter().map(move |(key, value)| (section.as_str(), key.as_str(), value))
-        })
+        let (section, key) = name.rsplit_once('.')?;
+        let mut table = &self.table;
+        for section in section.split('.') {
+            table = table.get(section)?.as_table()?;
+        }
+        table.get(key).filter(|value| !value.is_table())
     }
 
     fn unknown(&self, name: &str, origin: &Origin) -> Failure {
         let names: Vec<String> = self.entries().map(|(name, ..)| name).collect();
         suggest(usage(format!("unknown setting `{name}` from {origin}")), name, names.iter().map(String::as_str))
     }
+}
+
+/// The settings below a section, with their full names.
+fn leaves<'a>(section: &str, table: &'a Table) -> Vec<(String, &'a Value)> {
+    let below = |(key, value): (&String, &'a Value)| match value {
+        Value::Table(inner) => leaves(&join(section, key), inner),
+        value => vec![(join(section, key), value)],
+    };
+    table.iter().flat_map(below).collect()
+}
+
+fn join(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
 /// `train.group_size` is `BASIS_TRAIN_GROUP_SIZE`.
@@ -255,6 +269,16 @@ mod tests {
         assert_eq!((settings.train.iterations, settings.train.group_size, settings.run.seed), (4, 5, 6));
         assert_eq!(settings.train.clip_high, 2.0);
         assert_eq!(settings.eval.attempts, 3);
+    }
+
+    #[test]
+    fn sections_can_have_sections() {
+        let file = "[sandbox.kubernetes]\nnamespace = \"one\"\nimage = \"two\"\n";
+        let environment = [("BASIS_SANDBOX_KUBERNETES_IMAGE", "three")];
+        let settings = check(file, &environment, &["sandbox.kubernetes.cpus=2"]).unwrap();
+        let cluster = settings.sandbox.kubernetes;
+        assert_eq!((&*cluster.namespace, &*cluster.image, cluster.cpus), ("one", "three", 2.0));
+        assert_eq!(settings.sandbox.backend, "namespace");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use basis_gym::blobs::Blobs;
 use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
+use basis_sandbox::backends::{KubernetesOptions, Medium, Options};
 use basis_sandbox::pool::{Capacity, Pool};
 use basis_sandbox::{Backend, Limits, SandboxError};
 
@@ -29,11 +30,42 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
     let hint = |error: SandboxError| {
         let hint = match &error {
             SandboxError::Spec { .. } => "change `sandbox.backend`",
+            SandboxError::Unavailable { backend: "kubernetes", .. } => {
+                "`docs/guides/kubernetes.md` says how to prepare a cluster"
+            }
             _ => "do what the reason asks for, or run as root",
         };
         Failure::from(error).hint(hint)
     };
-    basis_sandbox::backends::open(&settings.sandbox.backend).map_err(hint)
+    basis_sandbox::backends::open_with(&settings.sandbox.backend, &options(settings)).map_err(hint)
+}
+
+/// What backends are told.
+fn options(settings: &Settings) -> Options {
+    let cluster = &settings.sandbox.kubernetes;
+    let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Options {
+        kubernetes: KubernetesOptions {
+            kubeconfig: named(&cluster.kubeconfig).map(PathBuf::from).or_else(usual_kubeconfig),
+            context: named(&cluster.context),
+            namespace: cluster.namespace.clone(),
+            image: cluster.image.clone(),
+            provided: cluster.provided.split(',').filter_map(|path| named(path.trim())).collect(),
+            medium: if cluster.medium == "disk" { Medium::Disk } else { Medium::Memory },
+            runtime_class: named(&cluster.runtime_class),
+            cpus: cluster.cpus,
+            lease: Duration::from_secs(cluster.lease_seconds),
+            start: Duration::from_secs_f64(cluster.start_seconds),
+            starts_per_second: cluster.starts_per_second,
+        },
+        ..Options::default()
+    }
+}
+
+/// Where `kubectl` would look.
+fn usual_kubeconfig() -> Option<PathBuf> {
+    let named = std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".kube/config")).filter(|path| path.exists()))
 }
 
 /// A workshop on the blobs of a pack.

@@ -50,6 +50,23 @@ pub(crate) struct Sandbox {
     pub(crate) wall_seconds: f64,
     pub(crate) total_memory_mib: u64,
     pub(crate) commands: usize,
+    pub(crate) kubernetes: Kubernetes,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kubernetes {
+    pub(crate) kubeconfig: String,
+    pub(crate) context: String,
+    pub(crate) namespace: String,
+    pub(crate) image: String,
+    pub(crate) provided: String,
+    pub(crate) medium: String,
+    pub(crate) runtime_class: String,
+    pub(crate) cpus: f64,
+    pub(crate) lease_seconds: u64,
+    pub(crate) start_seconds: f64,
+    pub(crate) starts_per_second: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -119,7 +136,7 @@ pub(crate) struct Eval {
 impl Settings {
     /// Says which setting is out of its range, and what the range is.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let (policy, train) = (&self.policy, &self.train);
+        let (policy, train, cluster) = (&self.policy, &self.train, &self.sandbox.kubernetes);
         let rules = [
             (!self.run.dir.is_empty(), "run.dir", "must name a directory"),
             (!self.cache.dir.is_empty(), "cache.dir", "must name a directory"),
@@ -127,6 +144,12 @@ impl Settings {
             (self.sandbox.disk_mib >= 1, "sandbox.disk_mib", "must be at least 1"),
             (self.sandbox.processes >= 4, "sandbox.processes", "must be at least 4"),
             (self.sandbox.wall_seconds > 0.0, "sandbox.wall_seconds", "must be more than 0"),
+            (!cluster.namespace.is_empty(), "sandbox.kubernetes.namespace", "must name a namespace"),
+            (matches!(&*cluster.medium, "memory" | "disk"), "sandbox.kubernetes.medium", "must be `memory` or `disk`"),
+            (cluster.cpus > 0.0, "sandbox.kubernetes.cpus", "must be more than 0"),
+            (cluster.lease_seconds >= 60, "sandbox.kubernetes.lease_seconds", "must be at least 60"),
+            (cluster.start_seconds >= 1.0, "sandbox.kubernetes.start_seconds", "must be at least 1"),
+            (cluster.starts_per_second > 0.0, "sandbox.kubernetes.starts_per_second", "must be more than 0"),
             (policy.temperature >= 0.0, "policy.temperature", "must be at least 0"),
             (policy.max_tokens >= 1, "policy.max_tokens", "must be at least 1"),
             (train.tasks_per_skill >= 1, "train.tasks_per_skill", "must be at least 1"),

@@ -21,6 +21,14 @@ pub enum SandboxError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The image that sandboxes run cannot be had.
+    #[error("image `{image}` cannot be pulled: {reason}")]
+    Image {
+        /// Its name.
+        image: String,
+        /// What the registry or the node says.
+        reason: String,
+    },
     /// The sandbox died or stopped answering.
     #[error("sandbox lost: {0}")]
     Lost(String),

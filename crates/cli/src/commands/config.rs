@@ -13,7 +13,8 @@ use crate::printer::Style;
 ///
 /// The output is a valid settings file. Every setting can also be given by an environment variable, BASIS_<SECTION>_<KEY>;
 /// `--variables` lists them all. Beside them basis reads BASIS_CONFIG (the settings file), NO_COLOR (no colours), PATH
-/// (where `python3` is looked for) and OPENAI_API_KEY (the key for the policy `http`).
+/// (where `python3` is looked for), KUBECONFIG and HOME (where clusters are looked for) and OPENAI_API_KEY (the key for the
+/// policy `http`).
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// List the environment variables that change settings
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 fn print(context: &Context<'_>) {
     let mut last = String::new();
     for (name, value, origin) in context.effective.entries() {
-        let (section, key) = name.split_once('.').expect("every setting has a section");
+        let (section, key) = name.rsplit_once('.').expect("every setting has a section");
         if section != last {
             let gap = if last.is_empty() { "" } else { "\n" };
             context

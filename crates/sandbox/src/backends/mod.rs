@@ -2,11 +2,13 @@
 
 #[cfg(target_os = "linux")]
 mod container;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod options;
 
-pub use options::{ContainerOptions, Options};
+pub use options::{ContainerOptions, KubernetesOptions, Medium, Options};
 
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ const REGISTRY: &[(&str, Open)] = &[
     ("namespace", |_| namespace::open()),
     #[cfg(target_os = "linux")]
     ("container", container::open),
+    #[cfg(feature = "kubernetes")]
+    ("kubernetes", kubernetes::open),
 ];
 
 /// How what controllers hold of a backend is found, and how what dead ones left is removed.
