@@ -8,7 +8,7 @@ use basis_gym::blobs::Blobs;
 use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
-use basis_sandbox::backends::{KubernetesOptions, Medium, Options};
+use basis_sandbox::backends::{ContainerOptions, KubernetesOptions, Medium, Options};
 use basis_sandbox::pool::{Capacity, Pool};
 use basis_sandbox::{Backend, Limits, SandboxError};
 
@@ -30,6 +30,9 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
     let hint = |error: SandboxError| {
         let hint = match &error {
             SandboxError::Spec { .. } => "change `sandbox.backend`",
+            SandboxError::Unavailable { backend: "container", .. } => {
+                "name the engine with `--set sandbox.container.socket=unix:///path/of.sock`; `docs/guides/containers.md` says which engines work"
+            }
             SandboxError::Unavailable { backend: "kubernetes", .. } => {
                 "`docs/guides/kubernetes.md` says how to prepare a cluster"
             }
@@ -42,23 +45,32 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
 
 /// What backends are told.
 fn options(settings: &Settings) -> Options {
+    Options { container: container(settings), kubernetes: kubernetes(settings) }
+}
+
+fn container(settings: &Settings) -> ContainerOptions {
+    let container = &settings.sandbox.container;
+    // As their own clients do.
+    let variables = ["DOCKER_HOST", "CONTAINER_HOST"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let socket = std::iter::once(container.socket.clone()).chain(variables).find(|address| !address.is_empty());
+    ContainerOptions { socket, directory: PathBuf::from(&container.directory) }
+}
+
+fn kubernetes(settings: &Settings) -> KubernetesOptions {
     let cluster = &settings.sandbox.kubernetes;
     let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Options {
-        kubernetes: KubernetesOptions {
-            kubeconfig: named(&cluster.kubeconfig).map(PathBuf::from).or_else(usual_kubeconfig),
-            context: named(&cluster.context),
-            namespace: cluster.namespace.clone(),
-            image: cluster.image.clone(),
-            provided: cluster.provided.split(',').filter_map(|path| named(path.trim())).collect(),
-            medium: if cluster.medium == "disk" { Medium::Disk } else { Medium::Memory },
-            runtime_class: named(&cluster.runtime_class),
-            cpus: cluster.cpus,
-            lease: Duration::from_secs(cluster.lease_seconds),
-            start: Duration::from_secs_f64(cluster.start_seconds),
-            starts_per_second: cluster.starts_per_second,
-        },
-        ..Options::default()
+    KubernetesOptions {
+        kubeconfig: named(&cluster.kubeconfig).map(PathBuf::from).or_else(usual_kubeconfig),
+        context: named(&cluster.context),
+        namespace: cluster.namespace.clone(),
+        image: cluster.image.clone(),
+        provided: cluster.provided.split(',').filter_map(|path| named(path.trim())).collect(),
+        medium: if cluster.medium == "disk" { Medium::Disk } else { Medium::Memory },
+        runtime_class: named(&cluster.runtime_class),
+        cpus: cluster.cpus,
+        lease: Duration::from_secs(cluster.lease_seconds),
+        start: Duration::from_secs_f64(cluster.start_seconds),
+        starts_per_second: cluster.starts_per_second,
     }
 }
 

@@ -5,6 +5,7 @@
 mod commands;
 mod context;
 mod exit;
+mod images;
 mod interrupt;
 mod layers;
 mod machine;

@@ -12,6 +12,7 @@ pub(crate) struct Settings {
     pub(crate) cache: Cache,
     pub(crate) python: Python,
     pub(crate) sandbox: Sandbox,
+    pub(crate) images: Images,
     pub(crate) policy: Policy,
     pub(crate) teacher: Teacher,
     pub(crate) model: Model,
@@ -50,7 +51,15 @@ pub(crate) struct Sandbox {
     pub(crate) wall_seconds: f64,
     pub(crate) total_memory_mib: u64,
     pub(crate) commands: usize,
+    pub(crate) container: Container,
     pub(crate) kubernetes: Kubernetes,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Container {
+    pub(crate) socket: String,
+    pub(crate) directory: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -67,6 +76,12 @@ pub(crate) struct Kubernetes {
     pub(crate) lease_seconds: u64,
     pub(crate) start_seconds: f64,
     pub(crate) starts_per_second: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Images {
+    pub(crate) cache_mib: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -136,7 +151,8 @@ pub(crate) struct Eval {
 impl Settings {
     /// Says which setting is out of its range, and what the range is.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let (policy, train, cluster) = (&self.policy, &self.train, &self.sandbox.kubernetes);
+        let (policy, train) = (&self.policy, &self.train);
+        let (container, cluster) = (&self.sandbox.container, &self.sandbox.kubernetes);
         let rules = [
             (!self.run.dir.is_empty(), "run.dir", "must name a directory"),
             (!self.cache.dir.is_empty(), "cache.dir", "must name a directory"),
@@ -144,12 +160,14 @@ impl Settings {
             (self.sandbox.disk_mib >= 1, "sandbox.disk_mib", "must be at least 1"),
             (self.sandbox.processes >= 4, "sandbox.processes", "must be at least 4"),
             (self.sandbox.wall_seconds > 0.0, "sandbox.wall_seconds", "must be more than 0"),
+            (container.directory.starts_with('/'), "sandbox.container.directory", "must be an absolute path"),
             (!cluster.namespace.is_empty(), "sandbox.kubernetes.namespace", "must name a namespace"),
             (matches!(&*cluster.medium, "memory" | "disk"), "sandbox.kubernetes.medium", "must be `memory` or `disk`"),
             (cluster.cpus > 0.0, "sandbox.kubernetes.cpus", "must be more than 0"),
             (cluster.lease_seconds >= 60, "sandbox.kubernetes.lease_seconds", "must be at least 60"),
             (cluster.start_seconds >= 1.0, "sandbox.kubernetes.start_seconds", "must be at least 1"),
             (cluster.starts_per_second > 0.0, "sandbox.kubernetes.starts_per_second", "must be more than 0"),
+            (self.images.cache_mib >= 1, "images.cache_mib", "must be at least 1"),
             (policy.temperature >= 0.0, "policy.temperature", "must be at least 0"),
             (policy.max_tokens >= 1, "policy.max_tokens", "must be at least 1"),
             (train.tasks_per_skill >= 1, "train.tasks_per_skill", "must be at least 1"),

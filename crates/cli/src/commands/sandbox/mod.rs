@@ -2,11 +2,13 @@
 
 mod gc;
 mod ls;
+mod pull;
+mod run;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
 
-/// List what sandboxes hold of this machine, and remove what is left of dead ones
+/// List what sandboxes hold of this machine, remove what is left of dead ones, and run commands in images
 ///
 /// Ordinarily nothing is left: when a command of basis ends, in whatever way, its sandboxes end with it.
 #[derive(clap::Args)]
@@ -19,12 +21,16 @@ pub(crate) struct Arguments {
 enum Action {
     Ls(ls::Arguments),
     Gc(gc::Arguments),
+    Pull(pull::Arguments),
+    Run(run::Arguments),
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     match arguments.action {
         Action::Ls(arguments) => ls::run(arguments, context),
         Action::Gc(arguments) => gc::run(arguments, context),
+        Action::Pull(arguments) => pull::run(arguments, context),
+        Action::Run(arguments) => run::run(arguments, context),
     }
 }
 

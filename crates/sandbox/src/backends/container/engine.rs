@@ -166,18 +166,24 @@ impl Engine {
         let socket = self.socket.display();
         unavailable(match error.kind() {
             io::ErrorKind::NotFound => format!(
-                "no engine listens on `{socket}`; start one (`systemctl start docker`, or `systemctl --user start podman.socket`)"
+                "no engine listens on `{socket}`; start one (`systemctl start docker`, `systemctl --user start podman.socket`, or \
+                 `podman system service --time=0 unix://{socket}`)"
             ),
             io::ErrorKind::ConnectionRefused => {
                 format!(
-                    "the engine behind `{socket}` does not run; start it (`systemctl start docker` or `podman system service`)"
+                    "the engine behind `{socket}` does not run; start it (`systemctl start docker`, `systemctl --user start podman.socket`, \
+                     or `podman system service --time=0 unix://{socket}`)"
                 )
             }
             io::ErrorKind::PermissionDenied => format!(
-                "this user may not use `{socket}`; run as root, or use an engine of your own (rootless Podman or Docker)"
+                "this user may not use `{socket}`; run as root, or start an engine of your own (`systemctl --user start podman.socket`)"
             ),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                format!("the engine behind `{socket}` does not answer for {} s; restart it", PATIENCE.as_secs())
+                format!(
+                    "the engine behind `{socket}` does not answer for {} s; restart it (`systemctl restart docker`, or end and start \
+                     `podman system service`)",
+                    PATIENCE.as_secs()
+                )
             }
             _ => format!("the engine behind `{socket}`: {error}; see its log"),
         })
