@@ -10,7 +10,7 @@ use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
 use basis_sandbox::backends::{ContainerOptions, KubernetesOptions, Medium, Options};
 use basis_sandbox::pool::{Capacity, Pool};
-use basis_sandbox::{Backend, Limits, SandboxError};
+use basis_sandbox::{Backend, Enforcement, Limits, SandboxError, Strength};
 
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::settings::Settings;
@@ -40,7 +40,16 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
         };
         Failure::from(error).hint(hint)
     };
-    basis_sandbox::backends::open_with(&settings.sandbox.backend, &options(settings)).map_err(hint)
+    let backend = basis_sandbox::backends::open_with(&settings.sandbox.backend, &options(settings)).map_err(hint)?;
+    let kept = |entry: &Enforcement| entry.limit == "cpu" && entry.strength != Strength::Absent;
+    match settings.sandbox.millicpus == 0 || backend.enforcement().iter().any(kept) {
+        true => Ok(backend),
+        false => {
+            let message = format!("backend `{}` cannot limit processors on this machine", backend.name());
+            Err(Failure::new(Kind::Machine, message)
+                .hint("leave `sandbox.millicpus` at 0; `basis doctor` says what the limit needs"))
+        }
+    }
 }
 
 /// What backends are told.
@@ -117,6 +126,7 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
         wall: Duration::from_secs_f64(sandbox.wall_seconds),
         memory_bytes: sandbox.memory_mib << 20,
         processes: sandbox.processes,
+        millicpus: (sandbox.millicpus > 0).then_some(sandbox.millicpus),
         disk_bytes: sandbox.disk_mib << 20,
         ..Limits::default()
     }

@@ -48,6 +48,7 @@ pub(crate) struct Sandbox {
     pub(crate) memory_mib: u64,
     pub(crate) disk_mib: u64,
     pub(crate) processes: u64,
+    pub(crate) millicpus: u64,
     pub(crate) wall_seconds: f64,
     pub(crate) total_memory_mib: u64,
     pub(crate) commands: usize,

@@ -1,10 +1,12 @@
 //! What commands may use, and what happens beyond it.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use basis_sandbox::{Backend, Command, Outcome, SandboxError, Strength};
 
-use crate::fixture::{empty, eventually, fails, limited, marker, run, shell, sleepers, text};
+use crate::fixture::{daemon, empty, eventually, fails, limited, marker, run, shell, sleepers, text};
 
 pub(crate) fn the_wall_limit_kills_everything(backend: &dyn Backend) {
     let (_layer, mut sandbox) = empty(backend);
@@ -81,7 +83,9 @@ pub(crate) fn a_limit_of_processors_is_kept_or_refused(backend: &dyn Backend) {
     spec.limits.millicpus = Some(200);
     let kept = backend.enforcement().iter().any(|entry| entry.limit == "cpu" && entry.strength != Strength::Absent);
     if !kept {
-        assert!(matches!(backend.create(&spec).map(drop), Err(SandboxError::Unavailable { .. })));
+        let refused = backend.create(&spec).map(drop);
+        assert!(matches!(refused, Err(SandboxError::Unavailable { .. })), "{refused:?}");
+        eprintln!("skipped on `{}`: this machine cannot limit processors", backend.name());
         return;
     }
     let mut sandbox = backend.create(&spec).expect("created");
@@ -91,6 +95,50 @@ pub(crate) fn a_limit_of_processors_is_kept_or_refused(backend: &dyn Backend) {
     let seconds: f64 =
         used.split(' ').filter_map(|part| part.trim().strip_suffix('s')?.split_once('m')?.1.parse::<f64>().ok()).sum();
     assert!(seconds < 1.0, "{used}");
+}
+
+pub(crate) fn limits_of_processes_and_processors_stand_in_control_groups(backend: &dyn Backend) {
+    let kept = |name| backend.enforcement().into_iter().any(|entry| entry.limit == name && entry.how.contains("group"));
+    let (processes, processors) = (kept("processes"), kept("cpu"));
+    let (_layer, mut sandbox) = limited(backend, |limits| {
+        limits.processes = 37;
+        limits.millicpus = processors.then_some(130);
+    });
+    let marker = marker();
+    text(sandbox.as_mut(), &daemon(&marker));
+    eventually("the daemon runs", || sleepers(&marker).len() == 1);
+    let daemon = sleepers(&marker)[0];
+    match processes {
+        // The first process counts, and its parent where that one is in the group, too.
+        true => assert!(matches!(&*in_group(daemon, "pids", &["pids.max"]), "38" | "39")),
+        false => eprintln!("skipped on `{}`: no control group counts processes", backend.name()),
+    }
+    match processors {
+        true => assert_eq!(in_group(daemon, "cpu", &["cpu.max", "cpu.cfs_quota_us"]).split(' ').next(), Some("13000")),
+        false => eprintln!("skipped on `{}`: no control group limits processors", backend.name()),
+    }
+}
+
+/// What the first of `files` that is there says in the group that a process is in for `controller`.
+fn in_group(process: i32, controller: &str, files: &[&str]) -> String {
+    let own = fs::read_to_string(format!("/proc/{process}/cgroup")).expect("read");
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("read");
+    let path = |name: &str| {
+        own.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            fields.next()?.split(',').any(|one| one == name).then(|| fields.next())?
+        })
+    };
+    let of_one = |fields: &[&str]| fields[2] == "cgroup" && fields[3].split(',').any(|option| option == controller);
+    let mut points = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    // A controller that is bound to version 1 is not in version 2.
+    let (point, path) = match points.clone().find(|fields| of_one(fields)) {
+        Some(fields) => (fields[1], path(controller)),
+        None => (points.find(|fields| fields[2] == "cgroup2").expect("control groups are mounted")[1], path("")),
+    };
+    let directory = Path::new(point).join(path.expect("it is in a group").trim_start_matches('/'));
+    let text = files.iter().find_map(|file| fs::read_to_string(directory.join(file)).ok());
+    text.unwrap_or_else(|| panic!("none of {files:?} in {}", directory.display())).trim().to_owned()
 }
 
 pub(crate) fn a_full_disk_is_an_error_inside(backend: &dyn Backend) {

@@ -115,6 +115,7 @@ mod facts {
             processes_are_limited
             a_fork_bomb_is_contained
             a_limit_of_processors_is_kept_or_refused
+            limits_of_processes_and_processors_stand_in_control_groups
             a_full_disk_is_an_error_inside
             names_on_disk_are_limited
             output_is_cut_and_counted

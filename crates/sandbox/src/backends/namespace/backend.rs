@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::groups::Controller;
 use super::protocol::{BoxMount, BoxSpec};
 use super::root;
 use super::sandbox::BoxSandbox;
@@ -18,11 +19,11 @@ pub(super) const NAME: &str = "namespace";
 pub(in crate::backends) fn open() -> Result<Arc<dyn Backend>, SandboxError> {
     raise_open_files();
     // Groups can be made but not entered on some machines; then the boxes watch themselves.
-    open_with(true).or_else(|_| open_with(false))
+    open_with(Controller::ALL).or_else(|_| open_with(&[Controller::Memory])).or_else(|_| open_with(&[]))
 }
 
-fn open_with(grouped: bool) -> Result<Arc<dyn Backend>, SandboxError> {
-    let backend = NamespaceBackend { client: Arc::new(Client::start(grouped)?) };
+fn open_with(controllers: &[Controller]) -> Result<Arc<dyn Backend>, SandboxError> {
+    let backend = NamespaceBackend { client: Arc::new(Client::start(controllers)?) };
     probe(&backend).map_err(|error| match error {
         SandboxError::Unavailable { .. } => error,
         other => SandboxError::Unavailable { backend: NAME, reason: other.to_string() },
@@ -31,13 +32,15 @@ fn open_with(grouped: bool) -> Result<Arc<dyn Backend>, SandboxError> {
 }
 
 fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
+    let processors = backend.client.groups().keep(Controller::Processors).then_some(1000);
+    let limits = crate::Limits { millicpus: processors, ..crate::Limits::default() };
     let spec = SandboxSpec {
         root: Vec::new(),
         layers: vec!["/usr/bin".into()],
         workdir: "/work".into(),
         mounts: Vec::new(),
         env: std::collections::BTreeMap::new(),
-        limits: crate::Limits::default(),
+        limits,
     };
     let mut sandbox = backend.create(&spec)?;
     let output = sandbox.exec(&crate::Command::new(["/bin/sh", "-c", "exit 7"]))?;
@@ -66,16 +69,25 @@ impl Backend for NamespaceBackend {
 
     fn enforcement(&self) -> Vec<Enforcement> {
         let entry = |limit, strength, how: &str| Enforcement { limit, strength, how: how.into() };
-        let watched = "each process by RLIMIT_DATA, and the sum is sampled 20 times a second";
-        let (strength, how) = match self.client.groups() {
-            Some(groups) => (Strength::Enforced, groups.describe()),
-            None => (Strength::Watched, watched),
+        let group = |controller| self.client.groups().describe(controller);
+        let memory = match group(Controller::Memory) {
+            Some(group) => entry("memory", Strength::Enforced, &format!("{group}, files in its tmpfs included")),
+            None => {
+                let watched = "each process by RLIMIT_DATA, and the sum is sampled 20 times a second";
+                entry("memory", Strength::Watched, watched)
+            }
+        };
+        let counted = "RLIMIT_NPROC, counted in the box's user namespace";
+        let processes = group(Controller::Processes).map_or(counted.into(), |group| format!("{counted}, and {group}"));
+        let cpu = match group(Controller::Processors) {
+            Some(group) => entry("cpu", Strength::Enforced, &format!("{group} that has this limit")),
+            None => entry("cpu", Strength::Absent, "all sandboxes share the processors as processes do"),
         };
         vec![
             entry("wall", Strength::Enforced, "the controller kills everything in the pid namespace at the deadline"),
-            entry("memory", strength, how),
-            entry("processes", Strength::Enforced, "RLIMIT_NPROC, counted in the box's user namespace"),
-            entry("cpu", Strength::Absent, "all sandboxes share the processors as processes do"),
+            memory,
+            entry("processes", Strength::Enforced, &processes),
+            cpu,
             entry("output", Strength::Enforced, "read and thrown away after the limit, killed far above it"),
             entry("disk", Strength::Enforced, "size of the tmpfs that holds every writable file"),
             entry("files", Strength::Enforced, "inodes of that tmpfs"),
@@ -84,12 +96,15 @@ impl Backend for NamespaceBackend {
     }
 
     fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        if spec.limits.millicpus.is_some() {
+        let groups = self.client.groups();
+        if spec.limits.millicpus.is_some() && !groups.keep(Controller::Processors) {
             // A limit that nothing keeps would be a promise that is not held.
-            let reason = "it cannot limit the processors of a sandbox: leave `millicpus` out".into();
+            let reason = "it may not make control groups of the controller `cpu`, so it cannot limit the processors of a sandbox; run \
+                          as root or with `systemd-run --user --scope -p Delegate=yes`, or set no such limit"
+                .into();
             return Err(SandboxError::Unavailable { backend: NAME, reason });
         }
-        let checked = check(spec, self.client.groups().is_none())?;
+        let checked = check(spec, !groups.keep(Controller::Memory))?;
         let new = self.client.create(&checked)?;
         let spec = SandboxSpec { layers: checked.layers, ..spec.clone() };
         Ok(Box::new(BoxSandbox::over(&spec, new)?))

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::groups::{Group, Groups};
+use super::groups::{Controller, Group, Groups};
 use super::lease::Lease;
 use super::process::Spawner;
 use super::protocol::{BoxSpec, Channel, KeeperReply};
@@ -14,14 +14,14 @@ pub(super) struct Client {
     // In this order: the end of the spawner ends all keepers at once, and then nothing is in the groups.
     spawner: Mutex<Option<Spawner>>,
     idle: Mutex<Vec<Keeper>>,
-    groups: Option<Groups>,
+    groups: Groups,
     lease: Lease,
 }
 
 /// The controller's end of a keeper. Dropping it ends the keeper and its box.
 pub(super) struct Keeper {
     control: Channel,
-    group: Option<Group>,
+    group: Group,
 }
 
 /// A box that is still setting itself up.
@@ -57,7 +57,7 @@ impl Ground for Kept {
     }
 
     fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError> {
-        let mut checked = super::backend::check(spec, self.client.groups().is_none())?;
+        let mut checked = super::backend::check(spec, !self.client.groups().keep(Controller::Memory))?;
         checked.filled = true;
         self.client.create(&checked)
     }
@@ -70,23 +70,23 @@ impl Ground for Kept {
 }
 
 impl Client {
-    /// A client with a spawner; with control groups if they are wanted and can be made.
-    pub(super) fn start(grouped: bool) -> Result<Self, SandboxError> {
+    /// A client with a spawner, and with control groups for those of `controllers` for which they can be made.
+    pub(super) fn start(controllers: &[Controller]) -> Result<Self, SandboxError> {
         let missing = || SandboxError::system("read `/proc/self/stat` (mount /proc)", std::io::ErrorKind::NotFound);
         let lease = Lease::of_this_process().ok_or_else(missing)?;
-        let (spawner, groups) = Spawner::start(&lease, grouped)?;
-        Ok(Self { spawner: Mutex::new(Some(spawner)), idle: Mutex::default(), groups: groups.map(Groups::at), lease })
+        let (spawner, places) = Spawner::start(&lease, controllers)?;
+        Ok(Self { spawner: Mutex::new(Some(spawner)), idle: Mutex::default(), groups: Groups::at(places), lease })
     }
 
-    /// The control groups that limit memory; without them every box watches itself.
-    pub(super) fn groups(&self) -> Option<&Groups> {
-        self.groups.as_ref()
+    /// The control groups; without those that limit memory every box watches itself.
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
     }
 
-    /// A new box under its memory limit.
+    /// A new box under its limits.
     pub(super) fn create(self: &Arc<Self>, spec: &BoxSpec) -> Result<NewBox, SandboxError> {
         loop {
-            let idle = lock(&self.idle).pop();
+            let idle = self.take_idle(spec);
             let reused = idle.is_some();
             let mut keeper = idle.map_or_else(|| self.grow(spec), Ok)?;
             match keeper.create(spec) {
@@ -113,9 +113,16 @@ impl Client {
         }
     }
 
+    /// A keeper without a box, whose group is for such limits.
+    fn take_idle(&self, spec: &BoxSpec) -> Option<Keeper> {
+        let mut idle = lock(&self.idle);
+        let fitting = idle.iter().rposition(|keeper| keeper.group.fits(&spec.limits))?;
+        Some(idle.swap_remove(fitting))
+    }
+
     fn grow(&self, spec: &BoxSpec) -> Result<Keeper, SandboxError> {
         let (pid, control) = self.fork_keeper(spec)?;
-        let group = self.groups.as_ref().map(|groups| groups.add(pid)).transpose();
+        let group = self.groups.add(pid, spec.limits.millicpus.is_some());
         let group = group.map_err(|error| SandboxError::system("make a control group for a sandbox", error))?;
         Ok(Keeper { control, group })
     }
@@ -128,7 +135,7 @@ impl Client {
                 other => return other,
             }
         }
-        let started = Spawner::start(&self.lease, self.groups.is_some());
+        let started = Spawner::start(&self.lease, &self.groups.controllers());
         let grown = started.and_then(|(started, _)| spawner.insert(started).grow(spec));
         if matches!(grown, Err(SandboxError::Lost(_))) {
             *spawner = None;
@@ -140,14 +147,12 @@ impl Client {
 impl Keeper {
     /// Whether the kernel killed a process of the box for lack of memory since this was last asked.
     pub(super) fn out_of_memory(&mut self) -> bool {
-        self.group.as_mut().is_some_and(Group::killed)
+        self.group.killed()
     }
 
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
-        if let Some(group) = &mut self.group {
-            let limited = group.limit(spec.limits.memory_bytes);
-            limited.map_err(|error| SandboxError::system("limit the memory of a sandbox", error))?;
-        }
+        let limited = self.group.limit(&spec.limits);
+        limited.map_err(|error| SandboxError::system("limit a sandbox by its control group", error))?;
         let lost = |error| SandboxError::Lost(format!("its keeper stopped answering: {error}"));
         self.control.send(spec, &[]).map_err(lost)?;
         match self.control.receive().map_err(lost)? {

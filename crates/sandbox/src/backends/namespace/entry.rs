@@ -1,18 +1,16 @@
 //! Catches the spawner before `main`: every program that links this backend can be its own spawner.
 //!
 //! The loader runs the functions of `.init_array` before `main`. Ours returns at once unless the program was started
-//! with the private name and a socket as standard input.
+//! with the private name and a socket as standard input. Its arguments are the lease, and what its control groups are to limit.
 #![expect(unsafe_code, reason = "a function that runs before main")]
 
 use std::os::fd::OwnedFd;
 
+use super::groups::Controller;
 use super::{spawner, sys};
 
 /// `argv[0]` of the spawner.
 pub(super) const NAME: &str = "basis-sandbox-spawner";
-/// Second argument of a spawner that is to make control groups; the first one is the lease.
-pub(super) const GROUPED: &str = "grouped";
-
 type Entry = extern "C" fn();
 
 #[used]
@@ -32,9 +30,9 @@ extern "C" fn enter() {
     let mut arguments = line.split(|byte| *byte == 0);
     if arguments.next() == Some(NAME.as_bytes()) {
         let lease = arguments.next().and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
-        let grouped = arguments.next() == Some(GROUPED.as_bytes());
-        if let Some(control) = adopt_control() {
-            spawner::run(control, lease.as_ref().filter(|_| grouped));
+        let controllers = arguments.filter_map(|name| Controller::named(std::str::from_utf8(name).ok()?)).collect();
+        if let (Some(lease), Some(control)) = (lease, adopt_control()) {
+            spawner::run(control, &lease, controllers);
         }
         sys::exit(1);
     }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::entry;
-use super::groups::Place;
+use super::groups::{Controller, Place};
 use super::lease::Lease;
 use super::protocol::{BoxSpec, Channel, Failure, SpawnerReply, SpawnerRequest};
 use crate::SandboxError;
@@ -18,16 +18,16 @@ pub(super) struct Spawner {
 }
 
 impl Spawner {
-    /// Starts this program again, which [`entry`] turns into a spawner before `main`. The control groups are there if they were
-    /// wanted and could be made.
-    pub(super) fn start(lease: &Lease, grouped: bool) -> Result<(Self, Option<Place>), SandboxError> {
+    /// Starts this program again, which [`entry`] turns into a spawner before `main`. There are control groups for those of
+    /// `controllers` for which they could be made.
+    pub(super) fn start(lease: &Lease, controllers: &[Controller]) -> Result<(Self, Vec<Place>), SandboxError> {
         let failed = |error| SandboxError::system("start the sandbox spawner", error);
         entry::keep();
         let (ours, theirs) = Channel::pair().map_err(failed)?;
         let process = Command::new("/proc/self/exe")
             .arg0(entry::NAME)
             .arg(lease.to_string())
-            .args(grouped.then_some(entry::GROUPED))
+            .args(controllers.iter().map(|controller| controller.name()))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs.into_fd()))

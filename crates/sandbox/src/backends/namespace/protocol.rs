@@ -70,8 +70,8 @@ pub(super) enum SpawnerRequest {
 pub(super) enum SpawnerReply {
     /// First message: requests are welcome.
     Hello {
-        /// The control groups, where they were wanted and could be made.
-        groups: Option<Place>,
+        /// The control groups that were wanted and could be made.
+        groups: Vec<Place>,
     },
     /// Beside it: the channel to the new keeper.
     Grown {

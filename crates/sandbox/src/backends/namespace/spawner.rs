@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::events::{self, Event};
-use super::groups::Groups;
+use super::groups::{Controller, Groups};
 use super::lease::Lease;
 use super::protocol::{Channel, Doing, Failure, SpawnerReply, SpawnerRequest};
 use super::syscalls::Filter;
@@ -17,10 +17,10 @@ use super::template::{Target, Templates};
 use super::userns::{Identities, SLOTS, become_mount_owner};
 use super::{keeper, lease, sys};
 
-/// Serves the controller until it is gone; then removes its control groups, if it has any. `lease` says whether it makes some.
-pub(super) fn run(control: OwnedFd, lease: Option<&Lease>) -> ! {
+/// Serves the controller until it is gone; then removes its control groups, which it makes for `controllers` where it can.
+pub(super) fn run(control: OwnedFd, lease: &Lease, controllers: Vec<Controller>) -> ! {
     let control = Channel::new(control);
-    let failure = match Spawner::start(lease) {
+    let failure = match Spawner::start(lease, &controllers) {
         Ok(mut spawner) => {
             let ended = spawner.serve(&control);
             spawner.end();
@@ -45,12 +45,12 @@ struct Spawner {
     slots: HashMap<i32, u32>,
     /// Slots of keepers that ended.
     free: Vec<u32>,
-    groups: Option<Groups>,
+    groups: Groups,
     filter: Filter,
 }
 
 impl Spawner {
-    fn start(lease: Option<&Lease>) -> Result<Self, Failure> {
+    fn start(lease: &Lease, controllers: &[Controller]) -> Result<Self, Failure> {
         rustix::process::setsid().doing(|| "start a session".into())?;
         // Whatever outlives its keeper for a moment is collected here. Any number means yes.
         rustix::process::set_child_subreaper(Some(Pid::INIT)).doing(|| "become the parent of orphans".into())?;
@@ -58,7 +58,7 @@ impl Spawner {
         let controller =
             rustix::process::pidfd_open(parent, PidfdFlags::empty()).doing(|| "watch the controller".into())?;
         // As the user that the controller is: afterwards there may be no right to make them.
-        let groups = lease.and_then(Groups::open);
+        let groups = Groups::open(lease, controllers);
         let identities = Identities::of_this_process();
         match identities {
             Identities::Many { .. } => {
@@ -74,7 +74,7 @@ impl Spawner {
 
     fn serve(&mut self, control: &Channel) -> Result<(), Failure> {
         // Whoever does not hear this is gone, which the next look shows; the same holds for every answer.
-        let groups = self.groups.as_ref().map(|groups| groups.place().clone());
+        let groups = self.groups.places().to_vec();
         let _ = control.send(&SpawnerReply::Hello { groups }, &[]);
         loop {
             match events::next(control, &self.controller, &self.children)? {
@@ -140,9 +140,7 @@ impl Spawner {
             }
             sys::wait_any();
         }
-        if let Some(groups) = &self.groups {
-            groups.remove();
-        }
+        self.groups.remove();
     }
 }
 

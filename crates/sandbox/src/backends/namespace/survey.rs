@@ -57,7 +57,7 @@ pub(in crate::backends) fn collect(holding: &Holding) -> Result<(), SandboxError
             groups::all()
                 .into_iter()
                 .filter(|(owner, _)| *owner == lease)
-                .for_each(|(_, group)| groups::remove_tree(&group));
+                .for_each(|(_, group)| groups::remove_all(&group));
             return match groups::all().into_iter().find(|(owner, _)| *owner == lease) {
                 None => Ok(()),
                 Some((_, group)) => Err(SandboxError::Lost(format!("`{}` could not be removed", group.display()))),

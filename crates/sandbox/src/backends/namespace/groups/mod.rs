@@ -1,0 +1,149 @@
+//! Limits by control groups, version 2 or 1, where this process may make them: of memory, processes and processor time.
+//!
+//! One parent group per backend instance and hierarchy, in it one child per keeper. The parents are called like the [`Lease`], so
+//! that groups of processes that were killed can be told from live ones. The spawner makes them, because it outlives the
+//! controller: there is no moment at which the death of the controller could leave a group behind.
+
+mod controller;
+mod place;
+mod tree;
+
+pub(super) use controller::Controller;
+pub(super) use place::Place;
+pub(super) use tree::{all, remove_all};
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use controller::Version;
+
+use super::lease::Lease;
+use crate::Limits;
+
+/// The groups of one backend; none where none can be made. Dropping it removes them.
+pub(super) struct Groups {
+    places: Vec<Place>,
+    next: AtomicU64,
+}
+
+/// The group of one box in each hierarchy. Dropping it removes them, which needs its processes to be gone.
+pub(super) struct Group {
+    seats: Vec<Seat>,
+    kills: u64,
+    limits: Option<Limits>,
+}
+
+/// The group for one controller.
+struct Seat {
+    controller: Controller,
+    version: Version,
+    directory: PathBuf,
+}
+
+impl Groups {
+    /// Makes a parent group for each of `controllers` for which that is possible.
+    pub(super) fn open(lease: &Lease, controllers: &[Controller]) -> Self {
+        Self::at(controllers.iter().filter_map(|controller| Place::open(lease, *controller)).collect())
+    }
+
+    /// The groups that the spawner made.
+    pub(super) fn at(places: Vec<Place>) -> Self {
+        Self { places, next: AtomicU64::new(0) }
+    }
+
+    /// Where they are.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// What they limit.
+    pub(super) fn controllers(&self) -> Vec<Controller> {
+        self.places.iter().map(|place| place.controller).collect()
+    }
+
+    /// Whether they limit this.
+    pub(super) fn keep(&self, controller: Controller) -> bool {
+        self.places.iter().any(|place| place.controller == controller)
+    }
+
+    /// How they limit this, in words.
+    pub(super) fn describe(&self, controller: Controller) -> Option<&'static str> {
+        let place = self.places.iter().find(|place| place.controller == controller)?;
+        Some(match place.version {
+            Version::One => "a version 1 control group for each sandbox",
+            Version::Two => "a version 2 control group for each sandbox",
+        })
+    }
+
+    /// Removes the parents with all their children, whose processes must be gone.
+    pub(super) fn remove(&self) {
+        self.places.iter().for_each(|place| remove_all(&place.parent));
+    }
+
+    /// Puts a process, and whatever it will start, into a group of its own, which can limit processors if `processors`.
+    ///
+    /// Not every box is in such a group: there, its share of the machine would no longer depend on the priority of the user's
+    /// processes.
+    pub(super) fn add(&self, pid: i32, processors: bool) -> io::Result<Group> {
+        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let wanted = self.places.iter().filter(|place| processors || place.controller != Controller::Processors);
+        let seat = |place: &Place| Seat {
+            controller: place.controller,
+            version: place.version,
+            directory: place.parent.join(&name),
+        };
+        let group = Group { seats: wanted.map(seat).collect(), kills: 0, limits: None };
+        for Seat { directory, .. } in &group.seats {
+            match fs::create_dir(directory) {
+                // Controllers of version 2 share it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+            fs::write(directory.join("cgroup.procs"), pid.to_string())?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+impl Group {
+    /// Whether it is for boxes with such limits.
+    pub(super) fn fits(&self, limits: &Limits) -> bool {
+        limits.millicpus.is_some() == self.seats.iter().any(|seat| seat.controller == Controller::Processors)
+    }
+
+    /// Whether the kernel killed a process for lack of memory since this was last asked.
+    pub(super) fn killed(&mut self) -> bool {
+        let Some(seat) = self.seats.iter().find(|seat| seat.controller == Controller::Memory) else { return false };
+        let file = match seat.version {
+            Version::One => "memory.oom_control",
+            Version::Two => "memory.events",
+        };
+        let text = fs::read_to_string(seat.directory.join(file)).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0);
+        let before = std::mem::replace(&mut self.kills, count);
+        count > before
+    }
+
+    /// Sets the limits for all processes of the group together.
+    pub(super) fn limit(&mut self, limits: &Limits) -> io::Result<()> {
+        if self.limits.as_ref() != Some(limits) {
+            self.seats.iter().try_for_each(|seat| seat.controller.limit(seat.version, &seat.directory, limits))?;
+            self.limits = Some(limits.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.seats.iter().for_each(|seat| tree::remove(&seat.directory));
+    }
+}
