@@ -31,6 +31,8 @@ impl Lent {
     }
 }
 
+// A method that is not forwarded would say that the backend lacks it.
+#[deny(clippy::missing_trait_methods)]
 impl Sandbox for Lent {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
         let _turn = self.turn()?;
