@@ -53,7 +53,7 @@ pub(crate) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, Failure> 
 }
 
 /// What backends are told.
-fn options(settings: &Settings) -> Options {
+pub(crate) fn options(settings: &Settings) -> Options {
     Options { container: container(settings), kubernetes: kubernetes(settings) }
 }
 

@@ -9,18 +9,18 @@ pub struct Holding {
     pub backend: &'static str,
     /// Its name for the holding; nothing else has it.
     pub name: String,
-    /// Process number of the controller.
+    /// Process number of the controller; 0 when it may be a process of another machine.
     pub controller: u32,
-    /// Its command line; empty when the controller is dead.
+    /// Its command line; empty when the controller is dead or not a process that can be seen from here.
     pub command: String,
     /// Whether the controller is dead; then nothing here is of use to anybody.
     pub is_left: bool,
     /// Living sandboxes.
     pub sandboxes: usize,
-    /// Living processes, those that make sandboxes included.
+    /// Living processes on this machine, those that make sandboxes included.
     pub processes: usize,
     /// Memory of these processes in bytes; shared pages count in parts.
     pub memory_bytes: u64,
-    /// Control groups, directories, containers: what does not vanish with a process.
+    /// Control groups, directories, containers, pods: what does not vanish with a process.
     pub remains: Vec<String>,
 }

@@ -7,6 +7,8 @@ mod kubernetes;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod options;
+#[cfg(target_os = "linux")]
+mod processes;
 
 pub use options::{ContainerOptions, KubernetesOptions, Medium, Options};
 
@@ -15,8 +17,8 @@ use std::sync::Arc;
 use crate::{Backend, Holding, SandboxError};
 
 type Open = fn(&Options) -> Result<Arc<dyn Backend>, SandboxError>;
-type Survey = fn() -> Result<Vec<Holding>, SandboxError>;
-type Collect = fn(&Holding) -> Result<(), SandboxError>;
+type Survey = fn(&Options) -> Result<Vec<Holding>, SandboxError>;
+type Collect = fn(&Holding, &Options) -> Result<(), SandboxError>;
 
 const REGISTRY: &[(&str, Open)] = &[
     #[cfg(target_os = "linux")]
@@ -31,21 +33,25 @@ const REGISTRY: &[(&str, Open)] = &[
 const SURVEYS: &[(&str, Survey, Collect)] = &[
     #[cfg(target_os = "linux")]
     ("namespace", namespace::holdings, namespace::collect),
+    #[cfg(target_os = "linux")]
+    ("container", container::holdings, container::collect),
+    #[cfg(feature = "kubernetes")]
+    ("kubernetes", kubernetes::holdings, kubernetes::collect),
 ];
 
-/// What controllers hold of each backend on this machine, and what dead ones left. A backend that cannot be asked, because
-/// its service is not there for example, has its error instead.
-pub fn holdings() -> Vec<(&'static str, Result<Vec<Holding>, SandboxError>)> {
-    SURVEYS.iter().map(|(name, survey, _)| (*name, survey())).collect()
+/// What controllers hold of each backend, and what dead ones left. A backend that cannot be asked, because the service that
+/// `options` name is not there for example, has its error instead.
+pub fn holdings(options: &Options) -> Vec<(&'static str, Result<Vec<Holding>, SandboxError>)> {
+    SURVEYS.iter().map(|(name, survey, _)| (*name, survey(options))).collect()
 }
 
 /// Removes what a dead controller left, and waits until it is gone.
 ///
 /// # Errors
 /// [`SandboxError::Spec`] when the controller lives; others when something could not be removed, as things of another user.
-pub fn collect(holding: &Holding) -> Result<(), SandboxError> {
+pub fn collect(holding: &Holding, options: &Options) -> Result<(), SandboxError> {
     match SURVEYS.iter().find(|(name, ..)| *name == holding.backend) {
-        Some((.., collect)) => collect(holding),
+        Some((.., collect)) => collect(holding, options),
         None => Ok(()),
     }
 }

@@ -93,7 +93,8 @@ fn left(descriptors_before: usize) -> (usize, Duration) {
     let start = Instant::now();
     loop {
         let own = |holding: &crate::Holding| holding.controller == std::process::id();
-        let all = backends::holdings().into_iter().filter_map(|(_, found)| found.ok()).flatten();
+        let all =
+            backends::holdings(&backends::Options::default()).into_iter().filter_map(|(_, found)| found.ok()).flatten();
         let held: usize = all.filter(own).map(|holding| holding.processes + holding.remains.len()).sum();
         let left = held + descriptors().saturating_sub(descriptors_before);
         if left == 0 || start.elapsed() > PATIENCE {

@@ -14,8 +14,13 @@ use tempfile::TempDir;
 /// Names the socket of the engine that tests may use.
 const ENGINE: &str = "BASIS_TEST_ENGINE";
 
-/// Opens a backend. Containers are only made by an engine that the tests were given: that of the machine may be somebody's.
+/// Opens a backend.
 pub(crate) fn open(name: &str) -> Result<Arc<dyn Backend>, SandboxError> {
+    backends::open_with(name, &options(name)?)
+}
+
+/// What a backend is told. Containers are only made by an engine that the tests were given: that of the machine may be somebody's.
+pub(crate) fn options(name: &str) -> Result<Options, SandboxError> {
     let mut options = Options::default();
     if name == "container" {
         let Ok(socket) = std::env::var(ENGINE) else {
@@ -24,7 +29,7 @@ pub(crate) fn open(name: &str) -> Result<Arc<dyn Backend>, SandboxError> {
         };
         options.container.socket = Some(socket);
     }
-    backends::open_with(name, &options)
+    Ok(options)
 }
 
 /// A layer of files in a directory of its own.

@@ -1,7 +1,11 @@
 //! Nothing stays behind, as the engine tells it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+
+use basis_sandbox::Holding;
+use basis_sandbox::backends::{self, Options};
 
 use crate::containers;
 use crate::fixture::{daemon, empty, eventually, marker, open, sleepers, text};
@@ -59,4 +63,65 @@ fn controller() {
     eventually("the daemons run", || sleepers(&marker).len() == 2);
     println!("ready");
     text(all[0].1.as_mut(), "sleep 50");
+}
+
+/// What the engine's controllers hold, and what it is asked with.
+fn holdings() -> (Vec<Holding>, Options) {
+    let options = crate::fixture::options("container").expect("an engine was named");
+    let (_, found) = backends::holdings(&options).into_iter().find(|(name, _)| *name == "container").expect("surveyed");
+    (found.expect("listed"), options)
+}
+
+#[test]
+fn a_living_controller_is_listed_and_not_collected() {
+    let Some(backend) = containers() else { return };
+    let (_layer, mut sandbox) = empty(backend.as_ref());
+    text(sandbox.as_mut(), &daemon(&marker()));
+    let (all, options) = holdings();
+    let own = all.iter().find(|holding| holding.controller == std::process::id()).expect("listed");
+    assert!(!own.is_left && own.sandboxes >= 1 && own.processes >= 2 && own.memory_bytes > 0, "{own:?}");
+    assert!(own.command.contains("containers"), "{own:?}");
+    assert!(own.remains.iter().any(|name| name.starts_with("container ")), "{own:?}");
+    let error = backends::collect(own, &options).expect_err("refused").to_string();
+    assert!(error.contains("its controller is alive"), "{error}");
+}
+
+#[test]
+fn a_container_that_a_dead_controller_never_started_is_listed_and_collected() {
+    let Some(_backend) = containers() else { return };
+    let (_, options) = holdings();
+    let socket = options.container.socket.clone().expect("named");
+    let images = ask(&socket, "GET", "/images/json", "");
+    let start = images.find("localhost/basis-sandbox:").expect("the image of sandboxes is there");
+    let image = images[start..].split('"').next().expect("a name");
+    let owner = "0.1.4711.1";
+    let body = format!(
+        r#"{{"Image":"{image}","Cmd":["/x"],"Labels":{{"io.basis.sandbox.controller":"{owner}"}},"HostConfig":{{"NetworkMode":"none"}}}}"#
+    );
+    // A backend that another test opens in the same moment sweeps it away.
+    let left = (0..20).find_map(|_| {
+        let made = ask(&socket, "POST", "/containers/create", &body);
+        assert!(made.contains("\"Id\""), "{made}");
+        holdings().0.into_iter().find(|holding| holding.name == owner)
+    });
+    let left = left.expect("listed");
+    assert!(left.is_left && left.sandboxes == 0 && left.remains.len() == 1, "{left:?}");
+    backends::collect(&left, &options).expect("collected");
+    backends::collect(&left, &options).expect("twice is fine");
+    assert!(!holdings().0.iter().any(|holding| holding.name == owner));
+}
+
+/// One call to the engine.
+fn ask(socket: &str, method: &str, path: &str, body: &str) -> String {
+    let path_of_socket = socket.strip_prefix("unix://").unwrap_or(socket);
+    let mut stream = UnixStream::connect(path_of_socket).expect("connected");
+    let head = format!(
+        "{method} /v1.40{path} HTTP/1.1\r\nhost: engine\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("answered");
+    String::from_utf8_lossy(&answer).into_owned()
 }

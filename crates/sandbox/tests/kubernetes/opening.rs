@@ -1,6 +1,6 @@
 //! Which clusters are refused, and in what words.
 
-use basis_sandbox::backends::Options;
+use basis_sandbox::backends::{self, Options};
 
 use crate::cluster::{Cluster, Fault};
 use crate::{open, options, refused};
@@ -109,4 +109,34 @@ fn what_a_dead_controller_left_is_swept_away() {
     let names: Vec<String> =
         cluster.objects("configmaps").iter().map(|map| map["metadata"]["name"].to_string()).collect();
     assert!(names.contains(&"\"alive\"".into()) && !names.contains(&"\"dead\"".into()), "{names:?}");
+}
+
+#[test]
+fn runs_are_listed_and_only_those_of_dead_controllers_are_collected() {
+    let cluster = Cluster::start();
+    let _backend = open(&cluster);
+    let labels = serde_json::json!({ "app.kubernetes.io/managed-by": "basis", "basis/run": "1" });
+    cluster.state.change(|store| {
+        let map = serde_json::json!({ "metadata": {
+            "name": "dead", "labels": labels, "annotations": { "basis/expires": "1000" },
+        } });
+        store.create("configmaps", "basis", map).expect("made");
+        let pod = serde_json::json!({ "metadata": { "name": "stays", "labels": labels }, "spec": {} });
+        store.create("pods", "basis", pod).expect("made");
+    });
+    let options = options(&cluster);
+    let all = backends::holdings(&options);
+    let (_, found) = all.into_iter().find(|(name, _)| *name == "kubernetes").expect("surveyed");
+    let (left, held): (Vec<_>, Vec<_>) = found.expect("listed").into_iter().partition(|holding| holding.is_left);
+    assert_eq!((left.len(), held.len()), (1, 1));
+    assert_eq!(left[0].remains, ["pod stays", "configmap dead"]);
+    let refused = backends::collect(&held[0], &options).expect_err("refused").to_string();
+    assert!(refused.contains("its controller is alive"), "{refused}");
+    backends::collect(&left[0], &options).expect("collected");
+    backends::collect(&left[0], &options).expect("twice is fine");
+    let names: Vec<_> = cluster.objects("configmaps").iter().map(|map| map["metadata"]["name"].clone()).collect();
+    assert_eq!(names, [held[0].name.as_str()]);
+    cluster.eventually("pods", |pods| pods.is_empty());
+    let unused = backends::holdings(&Options::default());
+    assert!(unused.into_iter().any(|(name, found)| name == "kubernetes" && found.is_ok_and(|found| found.is_empty())));
 }

@@ -1,6 +1,7 @@
 //! What is left where a controller and its spawner die in the same moment, or the spawner cannot notice: it is listed, collected,
 //! and swept when the next backend opens.
 
+use basis_sandbox::backends::Options;
 use basis_sandbox::{Holding, SandboxError, backends};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -19,7 +20,7 @@ fn a_living_controller_is_listed_and_not_collected() {
     assert!(!holding.is_left);
     assert!(holding.processes >= 2, "a spawner and a keeper: {holding:?}");
     assert!(holding.command.contains("controller::controller"), "{holding:?}");
-    let error = backends::collect(&holding).expect_err("refused").to_string();
+    let error = backends::collect(&holding, &Options::default()).expect_err("refused").to_string();
     assert!(error.ends_with("its controller is alive; end that process instead"), "{error}");
     until_nothing_is_left(&controller.kill());
 }
@@ -34,9 +35,9 @@ fn what_a_stopped_spawner_keeps_is_listed_and_collected() {
     let holding = holding(killed.pid()).expect("listed");
     assert!(holding.is_left && holding.command.is_empty(), "{holding:?}");
     assert_eq!(holding.sandboxes, 0, "boxes die without the spawner");
-    backends::collect(&holding).expect("collected");
+    backends::collect(&holding, &Options::default()).expect("collected");
     assert_eq!(killed.trace(), None);
-    backends::collect(&holding).expect("twice is fine");
+    backends::collect(&holding, &Options::default()).expect("twice is fine");
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn what_nobody_holds_cannot_be_collected() {
         memory_bytes: 0,
         remains: Vec::new(),
     };
-    assert!(matches!(backends::collect(&nobodys), Err(SandboxError::Spec { .. })));
+    assert!(matches!(backends::collect(&nobodys, &Options::default()), Err(SandboxError::Spec { .. })));
 }
 
 #[test]
@@ -97,6 +98,8 @@ fn controller_with_a_stopped_spawner(seed: u64) -> Killed {
 }
 
 fn holding(controller: u32) -> Option<Holding> {
-    let all = backends::holdings().into_iter().flat_map(|(_, holdings)| holdings.expect("/proc can be read"));
+    let all = backends::holdings(&Options::default())
+        .into_iter()
+        .flat_map(|(_, holdings)| holdings.expect("/proc can be read"));
     all.into_iter().find(|holding| holding.controller == controller)
 }

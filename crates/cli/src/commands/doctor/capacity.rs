@@ -18,7 +18,7 @@ const MANY: u64 = 1000;
 pub(super) fn checks(context: &Context<'_>) -> Vec<Check> {
     let sandbox = &context.settings.sandbox;
     let memory = machine::capacity(&context.settings).memory_bytes >> 20;
-    vec![at_work(memory, sandbox.memory_mib), idle(&Bounds::read()), leftovers()]
+    vec![at_work(memory, sandbox.memory_mib), idle(&Bounds::read()), leftovers(context)]
 }
 
 /// How many may use all the memory that they are allowed.
@@ -76,8 +76,9 @@ fn idle(bounds: &Bounds) -> Check {
 }
 
 /// What dead controllers left; ordinarily nothing.
-fn leftovers() -> Check {
-    let all = basis_sandbox::backends::holdings().into_iter().filter_map(|(_, found)| found.ok()).flatten();
+fn leftovers(context: &Context<'_>) -> Check {
+    let options = machine::options(&context.settings);
+    let all = basis_sandbox::backends::holdings(&options).into_iter().filter_map(|(_, found)| found.ok()).flatten();
     match all.filter(|holding| holding.is_left).count() {
         0 => Check::good("leftovers", "nothing is left of dead controllers"),
         count => Check::poor("leftovers", format!("{count} dead controllers left something"), "`basis sandbox gc`"),

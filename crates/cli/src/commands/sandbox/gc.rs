@@ -4,19 +4,21 @@ use basis_sandbox::backends;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::machine;
+use crate::{machine, text};
 
 /// Remove what is left of sandboxes whose controller is dead
 ///
-/// Processes, control groups and half-written layers of the cache. What belongs to a living process is never touched.
+/// Processes, control groups, containers and directories of the backend `container`, pods of the cluster that the settings name, and
+/// half-written layers of the cache. What belongs to a living process is never touched.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let options = machine::options(&context.settings);
     let mut failed = 0;
     let mut removed = 0;
     for holding in super::holdings(context).into_iter().filter(|holding| holding.is_left) {
-        match backends::collect(&holding) {
+        match backends::collect(&holding, &options) {
             Ok(()) => {
                 removed += 1;
                 if context.printer.is_json() {
@@ -46,5 +48,8 @@ pub(crate) fn run(_: Arguments, context: &Context<'_>) -> Result<(), Failure> {
 }
 
 fn what(holding: &basis_sandbox::Holding) -> String {
-    format!("{} processes and {} control groups", holding.processes, holding.remains.len())
+    let processes = format!("{} processes", holding.processes);
+    let all: Vec<&str> =
+        std::iter::once(processes.as_str()).chain(holding.remains.iter().map(String::as_str)).collect();
+    text::sanitized(&all.join(", "))
 }

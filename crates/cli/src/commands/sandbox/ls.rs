@@ -8,6 +8,9 @@ use crate::table::Table;
 use crate::text;
 
 /// List the processes that have sandboxes, and what dead ones left
+///
+/// Those of `namespace` on this machine; those of `container` in the engine that the settings name, or at a usual place; those of
+/// `kubernetes` where the settings name an image for it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only what is left of dead ones
@@ -36,7 +39,7 @@ fn table(holdings: &[Holding]) -> Table {
         let about = if holding.is_left { holding.remains.join(" ") } else { holding.command.clone() };
         table.row([
             holding.backend.to_owned(),
-            holding.controller.to_string(),
+            if holding.controller == 0 { "-".to_owned() } else { holding.controller.to_string() },
             state.to_owned(),
             holding.sandboxes.to_string(),
             holding.processes.to_string(),

@@ -7,6 +7,7 @@ mod run;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
+use crate::machine;
 
 /// List what sandboxes hold of this machine, remove what is left of dead ones, and run commands in images
 ///
@@ -37,7 +38,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 /// What controllers hold; a backend that cannot be asked is only mentioned.
 fn holdings(context: &Context<'_>) -> Vec<basis_sandbox::Holding> {
     let mut all = Vec::new();
-    for (backend, found) in basis_sandbox::backends::holdings() {
+    for (backend, found) in basis_sandbox::backends::holdings(&machine::options(&context.settings)) {
         match found {
             Ok(found) => all.extend(found),
             Err(error) => context.printer.warn(format_args!("backend `{backend}`: {error}")),

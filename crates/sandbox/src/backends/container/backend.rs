@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags};
 
 use super::NAME;
 use super::base::Base;
-use super::engine::{Engine, Info, unavailable};
+use super::engine::{Engine, Info, Listed, unavailable};
 use super::group::Group;
 use super::lobby::Lobby;
 use super::mounter::{Mounter, Mounts};
@@ -200,13 +200,8 @@ impl Drop for Container {
 
 /// Removes the containers of controllers that run no more.
 fn sweep(engine: &Engine) -> Result<(), SandboxError> {
-    for container in engine.list(LABEL)? {
-        let owner = container.labels.get(LABEL).and_then(|owner| owner.parse::<Owner>().ok());
-        if owner.is_some_and(|owner| owner.is_dead()) {
-            engine.remove(&container.id)?;
-        }
-    }
-    Ok(())
+    let of_dead = |container: &Listed| container.owner().is_some_and(|owner| owner.is_dead());
+    engine.list(LABEL)?.iter().filter(|container| of_dead(container)).try_for_each(|left| engine.remove(&left.id))
 }
 
 /// Refuses a container that has any interface but loopback, whatever the engine was asked for.

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::NAME;
 use super::http::{self, Answer};
+use super::owner::Owner;
+use super::request::LABEL;
 use crate::SandboxError;
 
 /// The version of the interface: that of Docker 20.10 and of Podman 4.
@@ -59,7 +61,14 @@ impl Info {
 pub(super) struct Listed {
     pub(super) id: String,
     #[serde(default)]
-    pub(super) labels: std::collections::BTreeMap<String, String>,
+    labels: std::collections::BTreeMap<String, String>,
+}
+
+impl Listed {
+    /// The controller that had it made.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        self.labels.get(LABEL)?.parse().ok()
+    }
 }
 
 impl Engine {
@@ -153,8 +162,11 @@ impl Engine {
         if !(200..300).contains(&answer.status) {
             return Err(refused(&format!("answer {method} {path}"), &answer));
         }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| unavailable(format!("the engine's answer to {path} is not understood: {error}")))
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            unavailable(format!(
+                "the engine's answer to {path} is not understood: {error}; Docker 20.10, Podman 4 or newer is needed"
+            ))
+        })
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Result<Answer, SandboxError> {
@@ -196,7 +208,7 @@ fn refused(what: &str, answer: &Answer) -> SandboxError {
     let text = String::from_utf8_lossy(&answer.body);
     let said = ["message", "cause"].into_iter().find_map(|key| value.get(key)?.as_str()).unwrap_or(text.trim());
     let said: String = said.chars().filter(|c| !c.is_control()).take(400).collect();
-    unavailable(format!("the engine could not {what}: {said} (status {})", answer.status))
+    unavailable(format!("the engine could not {what}: {said} (status {}); its log says more", answer.status))
 }
 
 pub(super) fn unavailable(reason: String) -> SandboxError {

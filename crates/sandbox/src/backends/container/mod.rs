@@ -22,8 +22,10 @@ mod owner;
 mod request;
 mod socket;
 mod stage;
+mod survey;
 
 pub(super) use backend::open;
+pub(super) use survey::{collect, holdings};
 
 /// The name in the registry.
 const NAME: &str = "container";

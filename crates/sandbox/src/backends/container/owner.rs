@@ -6,12 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 
 /// A process of this machine, distinct from every other one until the next start of the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Owner {
     boot: String,
     /// The pid namespace: numbers mean nothing in another one.
     namespace: u64,
-    pid: u32,
+    pub(super) pid: u32,
     /// When it started, in clock ticks after the start of the machine.
     started: u64,
 }
@@ -22,6 +22,12 @@ impl Owner {
         let pid = std::process::id();
         let started = started(pid).ok_or_else(|| std::io::Error::other("/proc/self/stat is not understood"))?;
         Ok(Self { boot: boot()?, namespace: namespace()?, pid, started })
+    }
+
+    /// Whether it certainly runs, as a process that can be seen from here.
+    pub(super) fn is_here(&self) -> bool {
+        let (Ok(boot), Ok(namespace)) = (boot(), namespace()) else { return false };
+        (boot, namespace, started(self.pid)) == (self.boot.clone(), self.namespace, Some(self.started))
     }
 
     /// Whether it certainly runs no more. What another pid namespace owns is left alone: nobody here can tell.
@@ -72,10 +78,11 @@ mod tests {
     fn a_process_is_dead_when_its_number_is_free_or_taken_by_another() {
         let this = Owner::this().expect("known");
         assert_eq!(this.to_string().parse(), Ok(this.clone()));
-        assert!(!this.is_dead());
+        assert!(this.is_here() && !this.is_dead());
         assert!(Owner { started: 1, ..this.clone() }.is_dead());
         assert!(Owner { boot: "0".into(), ..this.clone() }.is_dead());
-        assert!(!Owner { namespace: 1, started: 1, ..this }.is_dead());
+        let elsewhere = Owner { namespace: 1, started: 1, ..this };
+        assert!(!elsewhere.is_here() && !elsewhere.is_dead(), "of another pid namespace nothing is known");
         assert!("a.b".parse::<Owner>().is_err());
     }
 }

@@ -108,13 +108,15 @@ fn place(source: &Path, target: &Path) -> std::io::Result<()> {
 
 /// Removes the directories of processes that run no more.
 fn sweep(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        let owner = rest.and_then(|rest| rest.rsplit_once('-')?.0.parse::<Owner>().ok());
-        if owner.is_some_and(|owner| owner.is_dead()) {
-            // Another user's cannot be removed, and is none of ours.
-            let _ = fs::remove_dir_all(entry.path());
-        }
+    for (_, directory) in all(parent).into_iter().filter(|(owner, _)| owner.is_dead()) {
+        // Another user's cannot be removed, and is none of ours.
+        let _ = fs::remove_dir_all(directory);
     }
+}
+
+/// All such directories in `parent`, and whose they are.
+pub(super) fn all(parent: &Path) -> Vec<(Owner, PathBuf)> {
+    let owner = |name: &str| name.strip_prefix(PREFIX)?.rsplit_once('-')?.0.parse::<Owner>().ok();
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((owner(entry.file_name().to_str()?)?, entry.path()))).collect()
 }

@@ -24,8 +24,10 @@ mod run;
 mod sandbox;
 mod script;
 mod stream;
+mod survey;
 mod tree;
 mod upload;
 mod watch;
 
 pub(super) use backend::open;
+pub(super) use survey::{collect, holdings};

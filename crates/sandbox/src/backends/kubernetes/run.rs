@@ -133,17 +133,27 @@ async fn give_word(maps: &Api<ConfigMap>, name: &str) -> kube::Result<()> {
 async fn sweep(cluster: &Cluster) -> kube::Result<()> {
     let managed = ListParams::default().labels(&format!("{}={}", MANAGED.0, MANAGED.1));
     let maps = cluster.config_maps();
-    for map in retrying(|| maps.list(&managed)).await?.items.iter().filter(|map| expired(map, now())) {
-        let Some(run) = map.labels().get(RUN) else { continue };
-        let pods = ListParams::default().labels(&format!("{RUN}={run}"));
-        let (api, at_once) = (cluster.pods(), DeleteParams::default().grace_period(0));
-        retrying(|| api.delete_collection(&at_once, &pods)).await?;
-        match maps.delete(&map.name_any(), &DeleteParams::background()).await {
-            Err(error) if !is_missing(&error) => return Err(error),
-            _ => {}
-        }
+    for map in retrying(|| maps.list(&managed)).await?.items.iter().filter(|map| is_expired(map)) {
+        remove(cluster, map).await?;
     }
     Ok(())
+}
+
+/// Removes the pods of a run, then its object.
+pub(super) async fn remove(cluster: &Cluster, map: &ConfigMap) -> kube::Result<()> {
+    let Some(run) = map.labels().get(RUN) else { return Ok(()) };
+    let pods = ListParams::default().labels(&format!("{RUN}={run}"));
+    let (api, at_once) = (cluster.pods(), DeleteParams::default().grace_period(0));
+    retrying(|| api.delete_collection(&at_once, &pods)).await?;
+    match cluster.config_maps().delete(&map.name_any(), &DeleteParams::background()).await {
+        Err(error) if !is_missing(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the controller of a run has not been heard of for too long.
+pub(super) fn is_expired(map: &ConfigMap) -> bool {
+    expired(map, now())
 }
 
 fn expired(map: &ConfigMap, now: u64) -> bool {

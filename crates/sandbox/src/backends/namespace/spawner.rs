@@ -15,7 +15,8 @@ use super::protocol::{Channel, Doing, Failure, SpawnerReply, SpawnerRequest};
 use super::syscalls::Filter;
 use super::template::{Target, Templates};
 use super::userns::{Identities, SLOTS, become_mount_owner};
-use super::{keeper, lease, sys};
+use super::{keeper, sys};
+use crate::backends::processes;
 
 /// Serves the controller until it is gone; then removes its control groups, which it makes for `controllers` where it can.
 pub(super) fn run(control: OwnedFd, lease: &Lease, controllers: Vec<Controller>) -> ! {
@@ -149,5 +150,5 @@ fn children() -> Vec<Pid> {
     let own = std::process::id();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| lease::parent(*pid) == Some(own)).filter_map(|pid| Pid::from_raw(pid as i32)).collect()
+    pids.filter(|pid| processes::parent(*pid) == Some(own)).filter_map(|pid| Pid::from_raw(pid as i32)).collect()
 }

@@ -3,25 +3,27 @@
 //! Ordinarily there is nothing to remove: a spawner ends with its controller. It cannot while it is stopped, and it cannot
 //! remove its control groups when it is killed in the same moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::lease::{self, Lease};
+use super::lease::Lease;
 use super::{backend, entry, groups};
+use crate::backends::Options;
+use crate::backends::processes::{Processes, command_line, memory};
 use crate::{Holding, SandboxError};
 
 /// Everything that controllers hold of this backend, in the order of their names.
-pub(in crate::backends) fn holdings() -> Result<Vec<Holding>, SandboxError> {
+pub(in crate::backends) fn holdings(_: &Options) -> Result<Vec<Holding>, SandboxError> {
     let processes = Processes::read()?;
     let mut groups: BTreeMap<Lease, Vec<PathBuf>> = BTreeMap::new();
     for (lease, group) in groups::all() {
         groups.entry(lease).or_default().push(group);
     }
-    let helpers = processes.helpers();
+    let helpers = helpers(&processes);
     let leases: BTreeSet<&Lease> = helpers.keys().chain(groups.keys()).collect();
     let holding = |lease: &Lease| {
         let family = processes.family(helpers.get(lease).map_or(&[], Vec::as_slice));
@@ -43,7 +45,7 @@ pub(in crate::backends) fn holdings() -> Result<Vec<Holding>, SandboxError> {
 }
 
 /// Kills and removes what a dead controller left, and waits until it is gone.
-pub(in crate::backends) fn collect(holding: &Holding) -> Result<(), SandboxError> {
+pub(in crate::backends) fn collect(holding: &Holding, _: &Options) -> Result<(), SandboxError> {
     const PATIENCE: u32 = 2000;
     let wrong = |reason: &str| SandboxError::Spec { path: holding.name.clone().into(), reason: reason.into() };
     let lease: Lease = holding.name.parse().map_err(|()| wrong("not a holding of this backend"))?;
@@ -52,7 +54,7 @@ pub(in crate::backends) fn collect(holding: &Holding) -> Result<(), SandboxError
     }
     for _ in 0..PATIENCE {
         let processes = Processes::read()?;
-        let helpers = processes.helpers().remove(&lease).unwrap_or_default();
+        let helpers = helpers(&processes).remove(&lease).unwrap_or_default();
         if helpers.is_empty() {
             groups::all()
                 .into_iter()
@@ -86,40 +88,13 @@ fn kill(pid: u32, lease: &Lease) -> Result<(), SandboxError> {
     }
 }
 
-/// The living processes that can be seen from here: each with its parent.
-struct Processes(HashMap<u32, u32>);
-
-impl Processes {
-    fn read() -> Result<Self, SandboxError> {
-        let entries = fs::read_dir("/proc").map_err(|error| SandboxError::system("list `/proc`", error))?;
-        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Ok(Self(pids.filter_map(|pid| Some((pid, lease::parent(pid)?))).collect()))
+/// Spawners, keepers and boxes by whose they are.
+fn helpers(processes: &Processes) -> BTreeMap<Lease, Vec<u32>> {
+    let mut found: BTreeMap<Lease, Vec<u32>> = BTreeMap::new();
+    for (pid, lease) in processes.numbers().filter_map(|pid| Some((pid, helper(pid)?))) {
+        found.entry(lease).or_default().push(pid);
     }
-
-    /// Spawners, keepers and boxes by whose they are.
-    fn helpers(&self) -> BTreeMap<Lease, Vec<u32>> {
-        let mut found: BTreeMap<Lease, Vec<u32>> = BTreeMap::new();
-        for (pid, lease) in self.0.keys().filter_map(|pid| Some((*pid, helper(*pid)?))) {
-            found.entry(lease).or_default().push(pid);
-        }
-        found
-    }
-
-    /// These processes and all below them.
-    fn family(&self, roots: &[u32]) -> BTreeSet<u32> {
-        let mut family: BTreeSet<u32> = roots.iter().copied().collect();
-        if family.is_empty() {
-            return family;
-        }
-        loop {
-            let below = self.0.iter().filter(|(_, parent)| family.contains(parent)).map(|(pid, _)| *pid);
-            let larger: BTreeSet<u32> = below.chain(family.iter().copied()).collect();
-            if larger.len() == family.len() {
-                return family;
-            }
-            family = larger;
-        }
-    }
+    found
 }
 
 /// The lease of a spawner, or of what it forked: all have its command line.
@@ -136,15 +111,4 @@ fn is_box(pid: u32) -> bool {
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
     let numbers: Vec<&str> = numbers.split_whitespace().collect();
     numbers.len() > 1 && numbers.last() == Some(&"1")
-}
-
-fn memory(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let kibibytes = text.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse().ok());
-    kibibytes.map_or(0, |count: u64| count << 10)
-}
-
-fn command_line(pid: u32) -> String {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")
 }
