@@ -2,6 +2,7 @@
 
 use basis_sandbox::{Backend, SandboxError};
 
+pub(crate) use crate::crowded::sandboxes_beyond_the_limit_of_descriptors_work_like_others;
 use crate::fixture::{daemon, empty, eventually, layer, marker, shell, sleepers, spec, text};
 pub(crate) use crate::leftovers::{nothing_is_left_after_drop, nothing_is_left_after_the_controller_is_killed};
 

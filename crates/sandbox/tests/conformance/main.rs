@@ -6,6 +6,7 @@
 
 mod commands;
 mod copies;
+mod crowded;
 mod differences;
 mod fixture;
 mod interrupts;
@@ -126,6 +127,7 @@ mod facts {
             a_sandbox_outlives_its_backend_handle_and_changes_threads
             many_threads_create_at_once
             two_hundred_sandboxes_live_at_once
+            sandboxes_beyond_the_limit_of_descriptors_work_like_others
             nothing_is_left_after_drop
             nothing_is_left_after_the_controller_is_killed;
     }
@@ -137,6 +139,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("container", "a_fork_has_the_same_mounts_and_limits", "it does not fork"),
     ("container", "nothing_moves_while_files_are_copied", "it does not fork"),
     ("container", "two_hundred_sandboxes_live_at_once", "an engine takes minutes to start as many"),
+    (
+        "container",
+        "sandboxes_beyond_the_limit_of_descriptors_work_like_others",
+        "nobody can hold descriptors in place of the controller",
+    ),
     ("container", "nothing_is_left_after_drop", "tests/containers asks the engine"),
     ("container", "nothing_is_left_after_the_controller_is_killed", "tests/containers asks the engine"),
 ];

@@ -8,8 +8,6 @@ use super::Check;
 use crate::context::Context;
 use crate::machine;
 
-/// Descriptors of the controller for each live sandbox.
-const DESCRIPTORS: u64 = 5;
 /// Processes of each idle sandbox: its parent and its first process.
 const PROCESSES: u64 = 2;
 /// Fewer idle sandboxes than this are worth a remark.
@@ -56,10 +54,16 @@ impl Bounds {
     }
 }
 
+/// How many sandboxes a controller can have that may hold so many descriptors: five for each until half of them are used, from then
+/// on two, because the others are parked.
+fn for_descriptors(open_files: u64) -> u64 {
+    open_files / 10 + open_files / 4
+}
+
 fn idle(bounds: &Bounds) -> Check {
     let what = "idle sandboxes";
     let [files, processes, namespaces] =
-        [bounds.open_files / DESCRIPTORS, bounds.processes / PROCESSES, bounds.namespaces];
+        [for_descriptors(bounds.open_files), bounds.processes / PROCESSES, bounds.namespaces];
     let most = files.min(processes).min(namespaces);
     let (bound, next) = match most {
         0 => ("user namespaces", "raise it: `sysctl user.max_user_namespaces=10000`"),
@@ -106,7 +110,7 @@ mod tests {
             checks.map(|check| super::super::text(&check)).join("\n"),
             "\
 good    idle sandboxes: up to 96000 at once, as the limit of namespaces allows
-poor    idle sandboxes: up to 204 at once, as the limit of open files allows
+poor    idle sandboxes: up to 358 at once, as the limit of open files allows
         -> raise the hard limit: `ulimit -Hn 65536`, or LimitNOFILE of the service
 poor    idle sandboxes: up to 500 at once, as the limit of processes allows
         -> raise them: `sysctl kernel.pid_max=4194304`, and `ulimit -u`

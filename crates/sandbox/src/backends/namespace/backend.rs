@@ -15,7 +15,7 @@ pub(super) const NAME: &str = "namespace";
 
 /// Opens the backend and runs one command in one box, which proves that the machine can.
 ///
-/// Raises this process's soft limit of open files to the hard one: every live sandbox holds five.
+/// Raises this process's soft limit of open files to the hard one: every live sandbox holds five, or two where there are many.
 pub(in crate::backends) fn open() -> Result<Arc<dyn Backend>, SandboxError> {
     raise_open_files();
     // Groups can be made but not entered on some machines; then the boxes watch themselves.

@@ -1,12 +1,13 @@
 //! The controller's end: starts the spawner, has keepers forked, reuses them, starts anew what dies.
 
-use std::os::fd::OwnedFd;
+use std::cell::Cell;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::groups::{Controller, Group, Groups};
 use super::lease::Lease;
 use super::process::Spawner;
-use super::protocol::{BoxSpec, Channel, KeeperReply};
+use super::protocol::{BoxSpec, Channel, KeeperReply, KeeperRequest};
 use crate::{SandboxError, SandboxSpec};
 
 /// Makes boxes; can be asked from any thread. Dropping it ends the spawner and every box.
@@ -21,6 +22,8 @@ pub(super) struct Client {
 /// The controller's end of a keeper. Dropping it ends the keeper and its box.
 pub(super) struct Keeper {
     control: Channel,
+    /// Whether it holds descriptors of its box.
+    holds: Cell<bool>,
     group: Group,
 }
 
@@ -43,6 +46,23 @@ pub(in crate::backends) trait Ground: Send {
 
     /// Gives everything back, now that no process of the box is left.
     fn end(self: Box<Self>) -> Result<(), SandboxError>;
+
+    /// Takes the descriptors of the box over (process, working directory, tmpfs), so that this process need not hold them; `false`
+    /// where nobody can.
+    fn park(&self, descriptors: [BorrowedFd<'_>; 3]) -> Result<bool, SandboxError> {
+        let _ = descriptors;
+        Ok(false)
+    }
+
+    /// Working directory and tmpfs of a box whose descriptors were taken.
+    fn lend(&self) -> Result<[OwnedFd; 2], SandboxError> {
+        Err(SandboxError::Lost("nobody holds its descriptors".into()))
+    }
+
+    /// Kills a box whose descriptors were taken, and waits until all of it is gone.
+    fn kill(&self) -> Result<(), SandboxError> {
+        Err(SandboxError::Lost("nobody holds its descriptors".into()))
+    }
 }
 
 /// A keeper, and whoever takes it back.
@@ -64,8 +84,26 @@ impl Ground for Kept {
 
     fn end(self: Box<Self>) -> Result<(), SandboxError> {
         let Self { client, keeper } = *self;
+        if keeper.holds.take() {
+            // The tmpfs goes with the last descriptor.
+            keeper.ask(&KeeperRequest::Forget, &[])?;
+        }
         client.give_back(keeper);
         Ok(())
+    }
+
+    fn park(&self, descriptors: [BorrowedFd<'_>; 3]) -> Result<bool, SandboxError> {
+        self.keeper.ask(&KeeperRequest::Hold, &descriptors)?;
+        self.keeper.holds.set(true);
+        Ok(true)
+    }
+
+    fn lend(&self) -> Result<[OwnedFd; 2], SandboxError> {
+        super::process::exactly(self.keeper.ask(&KeeperRequest::Lend, &[])?)
+    }
+
+    fn kill(&self) -> Result<(), SandboxError> {
+        self.keeper.ask(&KeeperRequest::Kill, &[]).map(drop)
     }
 }
 
@@ -124,7 +162,7 @@ impl Client {
         let (pid, control) = self.fork_keeper(spec)?;
         let group = self.groups.add(pid, spec.limits.millicpus.is_some());
         let group = group.map_err(|error| SandboxError::system("make a control group for a sandbox", error))?;
-        Ok(Keeper { control, group })
+        Ok(Keeper { control, holds: Cell::new(false), group })
     }
 
     fn fork_keeper(&self, spec: &BoxSpec) -> Result<(i32, Channel), SandboxError> {
@@ -153,13 +191,17 @@ impl Keeper {
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
         let limited = self.group.limit(&spec.limits);
         limited.map_err(|error| SandboxError::system("limit a sandbox by its control group", error))?;
+        let [process, channel] =
+            super::process::exactly(self.ask(&KeeperRequest::Create(Box::new(spec.clone())), &[])?)?;
+        Ok((process, Channel::new(channel)))
+    }
+
+    /// The descriptors that come with the answer.
+    fn ask(&self, request: &KeeperRequest, descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, SandboxError> {
         let lost = |error| SandboxError::Lost(format!("its keeper stopped answering: {error}"));
-        self.control.send(spec, &[]).map_err(lost)?;
+        self.control.send(request, descriptors).map_err(lost)?;
         match self.control.receive().map_err(lost)? {
-            Some((KeeperReply::Created, descriptors)) => {
-                let [process, channel] = super::process::exactly(descriptors)?;
-                Ok((process, Channel::new(channel)))
-            }
+            Some((KeeperReply::Done, descriptors)) => Ok(descriptors),
             Some((KeeperReply::Failed(failure), _)) => Err(failure.into()),
             None => Err(SandboxError::Lost("its keeper ended".into())),
         }

@@ -10,8 +10,8 @@ use super::sys;
 
 /// Something that happened.
 pub(super) enum Event<T> {
-    /// The controller wants something.
-    Request(T),
+    /// The controller wants something; beside it: descriptors.
+    Request(T, Vec<OwnedFd>),
     /// This child ended and was collected.
     Ended(i32),
     /// The controller closed its end or is dead.
@@ -47,7 +47,7 @@ pub(super) fn next<T: DeserializeOwned>(
             }
         } else if request {
             let request = control.receive().doing(|| "read a request".into())?;
-            return Ok(request.map_or(Event::Alone, |(request, _)| Event::Request(request)));
+            return Ok(request.map_or(Event::Alone, |(request, descriptors)| Event::Request(request, descriptors)));
         } else if dead {
             return Ok(Event::Alone);
         }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use super::grip::View;
 use super::protocol::{BoxReply, BoxRequest};
-use super::sandbox::View;
 use super::wire::{Wire, lost, unexpected};
 use super::{beneath, entries, layout};
 use crate::SandboxError;

@@ -9,12 +9,12 @@ use std::path::Path;
 use rustix::process::{Pid, Signal};
 
 use super::events::{self, Event};
-use super::init;
-use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply};
+use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply, KeeperRequest};
 use super::sys::{self, Cloned};
 use super::syscalls::Filter;
 use super::template::{self, Templates};
 use super::userns::{self, Identities, Maps, Owner};
+use super::{grip, init};
 
 /// Host directories ready to be mounted, in the order of the specification.
 pub(super) struct Trees {
@@ -36,7 +36,8 @@ pub(super) fn run(
     sys::close_foreign(open);
     let served = start().and_then(|children| {
         let (host, mapped) = (identities.host(slot), identities.are_mapped());
-        Keeper { control, controller, children, templates, maps: Maps::default(), host, mapped, filter }.serve()
+        let (maps, held) = (Maps::default(), Vec::new());
+        Keeper { control, controller, children, templates, maps, host, mapped, filter, held }.serve()
     });
     // What runs below dies with this process.
     sys::exit(i32::from(served.is_err()))
@@ -60,25 +61,61 @@ struct Keeper<'a> {
     mapped: bool,
     /// What its boxes may ask of the kernel.
     filter: &'a Filter,
+    /// Of the box, in place of the controller: its pidfd, its working directory and its tmpfs.
+    held: Vec<OwnedFd>,
 }
 
 impl Keeper<'_> {
     fn serve(mut self) -> Result<(), Failure> {
         loop {
-            match events::next::<BoxSpec>(&self.control, self.controller, &self.children)? {
-                Event::Request(spec) => self.answer(&spec),
+            match events::next::<KeeperRequest>(&self.control, self.controller, &self.children)? {
+                Event::Request(request, descriptors) => self.answer(request, descriptors),
                 Event::Ended(_) => {}
                 Event::Alone => return Ok(()),
             }
         }
     }
 
-    fn answer(&mut self, spec: &BoxSpec) {
-        // Whoever does not hear this is gone, which the next look shows.
-        let _ = match self.create(spec) {
-            Ok((pidfd, channel)) => self.control.send(&KeeperReply::Created, &[pidfd.as_fd(), channel.as_fd()]),
-            Err(failure) => self.control.send(&KeeperReply::Failed(failure), &[]),
+    fn answer(&mut self, request: KeeperRequest, descriptors: Vec<OwnedFd>) {
+        let done = match request {
+            KeeperRequest::Create(spec) => {
+                self.held.clear();
+                self.create(&spec).map(|(pidfd, channel)| vec![pidfd, channel.into_fd()])
+            }
+            KeeperRequest::Hold => {
+                self.held = descriptors;
+                // They are dropped where there is no room for them.
+                if self.held.len() == 3 { Ok(Vec::new()) } else { Err(lacking("hold descriptors of a box")) }
+            }
+            KeeperRequest::Lend => return self.lend(),
+            KeeperRequest::Kill => self.kill(),
+            KeeperRequest::Forget => {
+                self.held.clear();
+                Ok(Vec::new())
+            }
         };
+        match done {
+            Ok(descriptors) => self.say(&KeeperReply::Done, &descriptors),
+            Err(failure) => self.say(&KeeperReply::Failed(failure), &[]),
+        }
+    }
+
+    fn say(&self, reply: &KeeperReply, descriptors: &[OwnedFd]) {
+        let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+        // Whoever does not hear this is gone, which the next look shows.
+        let _ = self.control.send(reply, &descriptors);
+    }
+
+    fn lend(&self) {
+        match self.held.get(1..) {
+            Some(view) => self.say(&KeeperReply::Done, view),
+            None => self.say(&KeeperReply::Failed(lacking("lend descriptors of a box")), &[]),
+        }
+    }
+
+    fn kill(&self) -> Result<Vec<OwnedFd>, Failure> {
+        let process = self.held.first().ok_or_else(|| lacking("kill a box"))?;
+        grip::kill(process).map(|()| Vec::new()).doing(|| "kill a box".into())
     }
 
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), Failure> {
@@ -137,4 +174,9 @@ impl Keeper<'_> {
             .doing(|| "id-map (the file system must support it)".into())?;
         Ok(tree)
     }
+}
+
+/// The descriptors that are needed for this are not there.
+fn lacking(what: &str) -> Failure {
+    Failure::new(what, &std::io::Error::from_raw_os_error(libc::EBADF))
 }

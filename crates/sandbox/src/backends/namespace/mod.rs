@@ -21,6 +21,7 @@ mod entries;
 pub(super) mod entry;
 mod events;
 mod fork;
+mod grip;
 mod groups;
 pub(super) mod init;
 mod keeper;

@@ -80,11 +80,25 @@ pub(super) enum SpawnerReply {
     Failed(Failure),
 }
 
-/// Keeper to controller, which sends it a [`BoxSpec`].
+/// Controller to keeper. Each one is answered.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum KeeperRequest {
+    /// Make a box. Beside the answer: its pidfd and the channel to it.
+    Create(Box<BoxSpec>),
+    /// Hold descriptors of the box: its pidfd, its working directory and its tmpfs.
+    Hold,
+    /// Give the last two of them. Beside the answer: both.
+    Lend,
+    /// Kill the box whose descriptors are held, and wait until it is gone.
+    Kill,
+    /// Let go of the descriptors that are held.
+    Forget,
+}
+
+/// Keeper to controller.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum KeeperReply {
-    /// Beside it: the pidfd of the box and the channel to it.
-    Created,
+    Done,
     Failed(Failure),
 }
 

@@ -6,30 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::event::EventfdFlags;
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::process::Signal;
 
 use super::capture::{self, Ended, Ends, Surroundings};
 use super::client::{Ground, NewBox};
+use super::grip::{Grip, Seen, View};
 use super::protocol::{BoxReply, BoxRequest, Failure};
 use super::shell::Shell;
 use super::streams::{Feed, Pipes, Stream};
 use super::unlock::{self, unlocking};
 use super::wire::{Wire, lost, unexpected};
-use super::{beneath, changes, entries, fork, layout};
+use super::{beneath, changes, entries, fork};
 use crate::{
     Captured, Change, Command, Interrupter, Outcome, Output, Refused, Sandbox, SandboxError, SandboxSpec, ShellLine,
     ShellOutput, Sink,
 };
 
-/// How long a killed box may take to be gone.
-const DEATH: Duration = Duration::from_secs(20);
-
 /// A sandbox: a box, whoever made it.
 pub(in crate::backends) struct BoxSandbox {
     spec: SandboxSpec,
-    process: OwnedFd,
+    grip: Grip,
     /// Until the sandbox is destroyed: what a frozen one has on disk still counts as its memory.
     ground: Option<Box<dyn Ground>>,
     state: State,
@@ -38,22 +35,9 @@ pub(in crate::backends) struct BoxSandbox {
 }
 
 enum State {
-    Live { wire: Wire, view: View, shell: Option<Shell> },
-    Frozen(View),
+    Live { wire: Wire, shell: Option<Shell> },
+    Frozen,
     Destroyed,
-}
-
-/// Directories of the box, which stay readable after its death.
-pub(super) struct View {
-    workdir: OwnedFd,
-    /// The tmpfs with all that was written.
-    pub(super) stage: OwnedFd,
-}
-
-impl View {
-    fn upper(&self) -> std::io::Result<OwnedFd> {
-        beneath::open(&self.stage, layout::UPPER, OFlags::PATH | OFlags::DIRECTORY)
-    }
 }
 
 impl BoxSandbox {
@@ -83,15 +67,16 @@ impl BoxSandbox {
             (BoxReply::Failed(failure), _) => return Err(failure.into()),
             (other, _) => return Err(unexpected(&other)),
         };
-        let state = State::Live { wire, view, shell: None };
+        let state = State::Live { wire, shell: None };
+        let grip = Grip::new(process, view, ground.as_ref())?;
         let (ground, interrupt) = (Some(ground), OnceLock::new());
-        Ok(Self { spec: spec.clone(), process, ground, state, interrupt })
+        Ok(Self { spec: spec.clone(), grip, ground, state, interrupt })
     }
 
-    fn live(&self) -> Result<(&Wire, &View), SandboxError> {
+    fn wire(&self) -> Result<&Wire, SandboxError> {
         match &self.state {
-            State::Live { wire, view, .. } => Ok((wire, view)),
-            State::Frozen(_) => Err(SandboxError::Lost("it is frozen; nothing runs in it any more".into())),
+            State::Live { wire, .. } => Ok(wire),
+            State::Frozen => Err(SandboxError::Lost("it is frozen; nothing runs in it any more".into())),
             State::Destroyed => Err(destroyed()),
         }
     }
@@ -103,7 +88,7 @@ impl BoxSandbox {
                 let shell = shell.take();
                 Ok(if wire.shell_ended()? { None } else { shell })
             }
-            _ => self.live().map(|_| None),
+            _ => self.wire().map(|_| None),
         }
     }
 
@@ -115,10 +100,12 @@ impl BoxSandbox {
         wall: Option<Duration>,
         sink: Sink<'_>,
     ) -> Result<Ended<'a>, SandboxError> {
-        let (wire, view) = self.live()?;
-        let interrupt = self.interrupt.get().map(Arc::as_ref);
-        let around = Surroundings { wire, spec: &self.spec, stage: &view.stage, interrupt, sink };
-        let followed = capture::follow(around, ends, start, wall);
+        let followed = {
+            let (wire, view) = (self.wire()?, self.view()?);
+            let interrupt = self.interrupt.get().map(Arc::as_ref);
+            let around = Surroundings { wire, spec: &self.spec, stage: &view.stage, interrupt, sink };
+            capture::follow(around, ends, start, wall)
+        };
         let out_of_memory = self.ground.as_mut().is_some_and(|ground| ground.out_of_memory());
         match followed {
             Ok(mut ended) => {
@@ -142,7 +129,7 @@ impl BoxSandbox {
     /// Runs `action` while nothing in the box moves.
     fn halted<T>(&self, action: impl FnOnce(&View) -> Result<T, SandboxError>) -> Result<T, SandboxError> {
         let view = self.view()?;
-        let State::Live { wire, .. } = &self.state else { return action(view) };
+        let State::Live { wire, .. } = &self.state else { return action(&view) };
         let halt = |halt| {
             wire.send(&BoxRequest::Halt(halt)).map_err(|error| lost(&error))?;
             match wire.answer()? {
@@ -151,34 +138,18 @@ impl BoxSandbox {
             }
         };
         halt(true)?;
-        let result = action(view);
+        let result = action(&view);
         halt(false)?;
         result
     }
 
-    fn view(&self) -> Result<&View, SandboxError> {
-        match &self.state {
-            State::Live { view, .. } | State::Frozen(view) => Ok(view),
-            State::Destroyed => Err(destroyed()),
-        }
+    fn view(&self) -> Result<Seen<'_>, SandboxError> {
+        self.grip.view(self.ground.as_deref().ok_or_else(destroyed)?)
     }
 
-    /// Kills PID 1, and with it everything, and waits until all of it is gone.
+    /// Kills everything, and waits until all of it is gone.
     fn kill(&self) -> Result<(), SandboxError> {
-        match rustix::process::pidfd_send_signal(&self.process, Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => return Err(SandboxError::system("kill a sandbox", error)),
-        }
-        let mut watched = [PollFd::new(&self.process, PollFlags::IN)];
-        let timeout = DEATH.try_into().expect("the time is short");
-        loop {
-            match rustix::event::poll(&mut watched, Some(&timeout)) {
-                Ok(0) => return Err(SandboxError::Lost("its processes did not die".into())),
-                Ok(_) => return Ok(()),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(SandboxError::system("wait for the end of a sandbox", error)),
-            }
-        }
+        self.grip.kill(self.ground.as_deref().ok_or_else(destroyed)?)
     }
 
     fn open_layers(&self) -> Result<Vec<OwnedFd>, SandboxError> {
@@ -196,7 +167,7 @@ impl Sandbox for BoxSandbox {
     }
 
     fn exec_streaming(&mut self, command: &Command, sink: Sink<'_>) -> Result<Output, SandboxError> {
-        let (wire, _) = self.live()?;
+        let wire = self.wire()?;
         let mut env = self.spec.env.clone();
         env.extend(command.env.clone());
         let request = BoxRequest::Execute { argv: command.argv.clone(), env, cwd: command.cwd.clone() };
@@ -225,7 +196,7 @@ impl Sandbox for BoxSandbox {
         let fresh = known.is_none();
         let shell = match known {
             Some(shell) => shell,
-            None => Shell::open(self.live()?.0, &self.spec)?,
+            None => Shell::open(self.wire()?, &self.spec)?,
         };
         let text = [line.text.as_bytes(), b"\0"].concat();
         let (ends, start) = shell.start(&text);
@@ -258,7 +229,8 @@ impl Sandbox for BoxSandbox {
 
     fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, SandboxError> {
         let failed = |error| file_error(path, error);
-        let root = &self.view()?.workdir;
+        let view = self.view()?;
+        let root = &view.workdir;
         let (file, _locks) = unlocking(root, path, || beneath::read(root, path)).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let mut bytes = Vec::new();
@@ -274,7 +246,7 @@ impl Sandbox for BoxSandbox {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let (wire, view) = self.live()?;
+        let (wire, view) = (self.wire()?, self.view()?);
         let denied = match ask_to_write(wire, path, bytes)? {
             Some(failure) if failure.errno == libc::EACCES => failure,
             Some(failure) => return Err(file_error(path, std::io::Error::from_raw_os_error(failure.errno))),
@@ -294,10 +266,7 @@ impl Sandbox for BoxSandbox {
             return Err(destroyed());
         }
         self.kill()?;
-        self.state = match std::mem::replace(&mut self.state, State::Destroyed) {
-            State::Live { view, .. } | State::Frozen(view) => State::Frozen(view),
-            State::Destroyed => State::Destroyed,
-        };
+        self.state = State::Frozen;
         Ok(())
     }
 

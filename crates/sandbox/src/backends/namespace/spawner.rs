@@ -79,7 +79,7 @@ impl Spawner {
         let _ = control.send(&SpawnerReply::Hello { groups }, &[]);
         loop {
             match events::next(control, &self.controller, &self.children)? {
-                Event::Request(SpawnerRequest::Grow { targets }) => self.answer(control, &targets),
+                Event::Request(SpawnerRequest::Grow { targets }, _) => self.answer(control, &targets),
                 Event::Ended(pid) => self.ended(pid),
                 Event::Alone => return Ok(()),
             }
