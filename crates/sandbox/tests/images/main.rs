@@ -8,3 +8,4 @@ mod hostile;
 mod pull;
 mod registry;
 mod server;
+mod service;
