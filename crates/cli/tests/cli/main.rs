@@ -8,6 +8,7 @@
 #[path = "../../../sandbox/tests/images/build.rs"]
 #[allow(dead_code, reason = "the tests of images use all of it")]
 mod build;
+mod containers;
 mod doctor;
 mod frame;
 mod images;
