@@ -11,7 +11,7 @@ const CROWD: &str = "BASIS_TEST_CROWD";
 /// What the copy may open.
 const DESCRIPTORS: usize = 256;
 /// Five descriptors for each would be more.
-const SANDBOXES: usize = 70;
+const SANDBOXES: usize = 60;
 
 pub(crate) fn sandboxes_beyond_the_limit_of_descriptors_work_like_others(backend: &dyn Backend) {
     let output = Command::new("sh")
