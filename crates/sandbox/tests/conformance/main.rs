@@ -96,6 +96,7 @@ mod facts {
         specification:
             later_layers_win
             mounts_are_shown_and_cannot_be_written
+            a_mount_can_be_shown_inside_another_one
             a_private_directory_can_be_shown
             a_wrong_specification_is_an_error_that_names_the_path;
         isolation:

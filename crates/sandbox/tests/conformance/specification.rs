@@ -42,6 +42,16 @@ pub(crate) fn mounts_are_shown_and_cannot_be_written(backend: &dyn Backend) {
     assert_eq!(fs::read_to_string(tools.path().join("single")).expect("read"), "file");
 }
 
+pub(crate) fn a_mount_can_be_shown_inside_another_one(backend: &dyn Backend) {
+    let (lower, outer, inner) =
+        (layer(&[]), layer(&[("lib/site/old", "1"), ("bin/tool", "2")]), layer(&[("new", "3")]));
+    let mut spec = spec(&[&lower]);
+    spec.mounts = vec![mount(inner.path(), "/opt/a/prefix/lib/site"), mount(outer.path(), "/opt/a/prefix")];
+    let mut sandbox = backend.create(&spec).expect("created");
+    assert_eq!(text(sandbox.as_mut(), "cd /opt/a/prefix; ls lib/site; cat lib/site/new bin/tool"), "new\n32");
+    fails(sandbox.as_mut(), "echo x > /opt/a/prefix/lib/site/new");
+}
+
 pub(crate) fn a_private_directory_can_be_shown(backend: &dyn Backend) {
     let home = layer(&[("private/layer/a", "1"), ("private/tool/b", "2")]);
     let private = home.path().join("private");

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exit::{Failure, Kind};
 use crate::machine;
 
-/// List what sandboxes hold of this machine, remove what is left of dead ones, and run commands in images
+/// List what sandboxes hold, remove what is left of dead ones, and run commands in images
 ///
 /// Ordinarily nothing is left: when a command of basis ends, in whatever way, its sandboxes end with it.
 #[derive(clap::Args)]

@@ -90,7 +90,9 @@ impl Request<'_> {
         let system = is_below(target, "/usr") || layout::SYSTEM.iter().any(|system| is_below(target, system));
         let own = layout::PRIVATE.iter().any(|private| is_below(target, private));
         let kernel = ["/proc", "/sys", "/dev"].iter().any(|path| is_below(target, path));
-        let inside = target != self.spec.workdir && is_below(target, &self.spec.workdir);
+        // What is mounted there brings the place, and the engine could not make it in an empty directory that is read-only.
+        let others = self.spec.mounts.iter().map(|mount| &mount.target).chain([&self.spec.workdir]);
+        let inside = others.into_iter().any(|other| target != other && is_below(target, other));
         !system && !own && !kernel && !inside
     }
 }
