@@ -113,7 +113,8 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     if let Some(twins) = &twins
         && let Some(id) = proved_surprise(workshop, tests, &fixed, twins, limit, &second)?
     {
-        let detail = format!("`{id}`, a copy of a test with another expected value, does what the test does");
+        let must = if twins.expected[&id] { "pass" } else { "fail, because it expects another value" };
+        let detail = format!("`{id}`, a copy of a hidden test, must {must}");
         return Ok(nothing("canary_broken", detail, table(&second)));
     }
     let table =

@@ -34,10 +34,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
+    ("regrade", &["grade", "skills"]),
+    ("gate", &["attacks", "draft", "grade", "languages", "mutation", "rollout::World", "skills"]),
     // Attacks are handed in by the agent loop, through real sandboxes.
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
-    ("regrade", &["grade", "skills"]),
-    ("gate", &["grade", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "languages", "mutation", "parallel", "skills", "validate"]),
     ("pack", &["blobs", "gate"]),
     ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),

@@ -1,4 +1,4 @@
-//! Gates: a task ships only if the reference scores full and nothing scores nothing, every time.
+//! What every task passes when it is made: the reference scores full and nothing scores nothing, every time.
 
 use serde::{Deserialize, Serialize};
 
