@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod gate;
 mod mine;
+mod regrade;
 mod runs;
 mod sandbox;
 mod sft;
@@ -43,6 +44,7 @@ registry! {
     Eval(eval),
     Mine(mine),
     Gate(gate),
+    Regrade(regrade),
     Sft(sft),
     Runs(runs),
     Show(show),
