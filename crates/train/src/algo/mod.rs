@@ -4,6 +4,8 @@ mod group_mean;
 mod grpo;
 mod rloo;
 mod signal;
+#[cfg(test)]
+mod unbiased_tests;
 
 pub use group_mean::GroupMean;
 pub use grpo::Grpo;
