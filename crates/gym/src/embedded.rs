@@ -99,7 +99,14 @@ pub fn make_tasks(
         }
         progress(counts_within(&made.tasks, plan.tasks_per_skill), wanted);
     }
+    if recipe.gated {
+        // Here there are surplus pairs to take from; those that the quota leaves are asked once more.
+        made.leave_out_telling();
+    }
     made.tasks = within_quota(made.tasks, plan.tasks_per_skill);
+    if recipe.gated {
+        made.leave_out_telling();
+    }
     Ok(made)
 }
 

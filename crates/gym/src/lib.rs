@@ -30,6 +30,7 @@ pub mod skills;
 pub mod sources;
 pub mod stats;
 pub mod store;
+pub mod surface;
 pub mod task;
 pub mod teach;
 #[cfg(test)]

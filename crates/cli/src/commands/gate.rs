@@ -57,6 +57,12 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
                 .into_iter()
                 .map(|(task, gate, objection)| Row::Among(Box::new(task.clone()), gate, objection)),
         );
+        if let Some(found) = gate::appearance(&tasks) {
+            context.printer.say(format_args!(
+                "what changes look like tells the labels of {} review pairs with an AUC of {:.2}; at most {:.2}",
+                found.pairs, found.auc, found.limit
+            ));
+        }
         context.printer.say(format_args!(
             "judgments that may still be flaky: at most {:.0} % (95 %)",
             100.0 * Depth::default().flake_bound()

@@ -69,6 +69,7 @@ pub fn mine(
         progress(Progress::Tasks { total: work.len(), done, gated: made.tasks.len() });
         true
     });
+    made.leave_out_telling();
     Ok(made)
 }
 

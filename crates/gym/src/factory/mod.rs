@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub use mine::{Progress, mine};
 pub use sequence::make;
 
-use crate::gate::Evidence;
+use crate::gate::{self, Evidence};
 use crate::task::Task;
 
 /// How tasks are made.
@@ -47,6 +47,22 @@ pub struct Yield {
 impl Yield {
     fn count(&mut self, stage: &str) {
         *self.funnel.entry(stage.to_owned()).or_default() += 1;
+    }
+
+    /// Leaves out pairs of `review` whose labels show in what the changes look like; their evidence says so.
+    pub fn leave_out_telling(&mut self) {
+        let tasks: Vec<&Task> = self.tasks.iter().collect();
+        let Some((pairs, objection)) = gate::telling_pairs(&tasks) else { return };
+        let (out, kept) = std::mem::take(&mut self.tasks).into_iter().partition(|task| pairs.contains(&task.pair));
+        self.tasks = kept;
+        let out: Vec<Task> = out;
+        for task in &out {
+            self.count(&format!("rejected {}: {}", task.skill, objection.code));
+            for row in self.evidence.iter_mut().filter(|row| row.task == task.id) {
+                row.passed = false;
+                row.reason = format!("{}: {}", objection.code, objection.detail);
+            }
+        }
     }
 
     /// Adds what another project gave.

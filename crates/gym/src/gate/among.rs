@@ -1,8 +1,9 @@
-//! What can only be asked of several tasks together: pairs, duplicates, projects that benchmarks are made of.
+//! What can only be asked of several tasks together: pairs, what changes look like, duplicates, projects that benchmarks are made of.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Objection;
+use super::appearance::telling_pairs;
 use super::facts::Facts;
 use crate::task::Task;
 
@@ -42,10 +43,14 @@ const BENCHMARKS: [&str; 24] = [
 pub fn among<'a>(tasks: &[&'a Task]) -> Vec<(&'a Task, &'static str, Objection)> {
     let mut found = Vec::new();
     let labels = labels(tasks);
+    let (telling, appearance) = telling_pairs(tasks).unzip();
+    let telling: Vec<String> = telling.unwrap_or_default();
     let mut seen: BTreeMap<&str, Vec<(&Task, BTreeSet<String>)>> = BTreeMap::new();
     for &task in tasks {
         let objection =
             contaminated(task).map(|it| ("G11", it)).or_else(|| unpaired(task, &labels).map(|it| ("G2", it)));
+        let objection =
+            objection.or_else(|| appearance.clone().filter(|_| telling.contains(&task.pair)).map(|it| ("G8", it)));
         let runs = runs(&task.prompt);
         let others = seen.entry(&task.skill).or_default();
         let objection = objection.or_else(|| duplicate(task, &runs, others).map(|it| ("G10", it)));

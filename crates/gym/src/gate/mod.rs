@@ -4,6 +4,7 @@
 //! can be asked of one task, [`among`] what can only be asked of several; both say which gate objects, why, and what was run.
 
 mod among;
+mod appearance;
 #[cfg(test)]
 mod bad_tests;
 mod examine;
@@ -17,5 +18,6 @@ mod shape;
 mod tests;
 
 pub use among::among;
+pub use appearance::{Appearance, appearance, telling_pairs};
 pub use examine::{Depth, Examination, GATES, Gate, Objection, Run, examine};
 pub use quick::{Evidence, REPEATS, check};

@@ -85,6 +85,7 @@ fn together(workshop: &Workshop) -> Vec<Together> {
     vec![
         ("unbalanced pair", vec![review[0].clone(), yes.sealed()], "G2", "unbalanced_pair"),
         ("task without the other of its pair", vec![review[0].clone()], "G2", "unpaired"),
+        ("right changes that are longer than wrong ones", longer(&review), "G8", "told_by_appearance"),
         ("the same task again", vec![localize.clone(), localize.clone()], "G10", "duplicate"),
         (
             "two tasks of one bug and skill",
@@ -95,6 +96,18 @@ fn together(workshop: &Workshop) -> Vec<Together> {
         ("nearly the same prompt", vec![near("fifteen"), near("sixteen")], "G10", "near_duplicate"),
         ("project of a public benchmark", vec![other(&|task| task.project = "Django".into())], "G11", "benchmark"),
     ]
+}
+
+/// Twenty pairs; each right change has one line more.
+fn longer(review: &[Task]) -> Vec<Task> {
+    let side = |task: &Task, at: usize| {
+        let mut task = task.clone();
+        let extra = if task.hidden["label"] == "YES" { "+    # more\n" } else { "" };
+        task.prompt = format!("Change {at}\n--- a.py\n+++ a.py\n@@ -1 +1 @@\n-    a = {at}\n+    b = {at}\n{extra}");
+        (task.family, task.pair) = (format!("{}{at}", task.family), format!("{}{at}", task.pair));
+        task.sealed()
+    };
+    (0..20).flat_map(|at| review.iter().map(move |task| side(task, at)).collect::<Vec<_>>()).collect()
 }
 
 #[test]
@@ -120,6 +133,7 @@ fn document() -> String {
     let several = [
         ("unbalanced pair", "review", "G2", "unbalanced_pair"),
         ("task without the other of its pair", "review", "G2", "unpaired"),
+        ("right changes that are longer than wrong ones", "review", "G8", "told_by_appearance"),
         ("the same task again", "localize", "G10", "duplicate"),
         ("two tasks of one bug and skill", "localize", "G10", "same_family"),
         ("nearly the same prompt", "localize", "G10", "near_duplicate"),

@@ -23,19 +23,20 @@ const TABLE: &[(&str, &[&str])] = &[
     ("validate", &["baseline", "languages"]),
     ("issue", &[]),
     ("instruction", &[]),
+    ("surface", &[]),
     // The grader that `edit` and `bugfix` share also builds its hidden part, and may refuse a record.
     ("grade", &["blobs", "draft", "languages", "skills::Rejection"]),
     ("draft", &["blobs", "issue", "languages", "skills::Build", "skills::Rejection", "skills::Skill"]),
     ("teach", &["draft", "grade::policy", "instruction", "mutation"]),
     // A skill sees neither policies nor the agent loop; that it sees no other skill is checked beside this table.
-    ("skills", &["draft", "grade", "instruction", "issue", "languages", "mutation", "teach"]),
+    ("skills", &["draft", "grade", "instruction", "issue", "languages", "mutation", "surface", "teach"]),
     // Model servers are told which tools there are.
     ("policy", &["agent::tools"]),
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
     ("regrade", &["grade", "skills"]),
-    ("gate", &["attacks", "draft", "grade", "languages", "mutation", "rollout::World", "skills"]),
+    ("gate", &["attacks", "draft", "grade", "languages", "mutation", "rollout::World", "skills", "stats", "surface"]),
     // Attacks are handed in by the agent loop, through real sandboxes.
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "languages", "mutation", "parallel", "skills", "validate"]),

@@ -1,6 +1,8 @@
 //! Code review: issue and candidate change in, a judgment out. Labels are proved by execution, balanced, and come in pairs:
 //! one correct and one wrong change of the same issue, in two tasks that are centred together.
 
+use std::collections::BTreeSet;
+
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use crate::issue::Issue;
 use crate::languages::python::Selection;
 use crate::mutation;
 use crate::record::BugRecord;
+use crate::surface;
 use crate::task::Task;
 use crate::tree::Tree;
 
@@ -56,7 +59,7 @@ impl Skill for Review {
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let issue = draft::issue(record, rng)?;
-        let (wrong, failing) = wrong_candidate(build, record, rng)?;
+        let (wrong, failing) = wrong_candidate(build, record, &issue, rng)?;
         let candidates = [(&record.fixed, Judgment::Yes, Vec::new()), (&wrong, Judgment::No, failing)];
         let tasks: Result<Vec<Task>, Rejection> = candidates
             .into_iter()
@@ -104,11 +107,7 @@ impl Review {
     ) -> Result<Task, Rejection> {
         let path = &record.mutation.path;
         let (before, after) = (record.buggy.text(path).unwrap_or_default(), candidate.text(path).unwrap_or_default());
-        let diff = similar::TextDiff::from_lines(before, after)
-            .unified_diff()
-            .context_radius(2)
-            .header(path, path)
-            .to_string();
+        let diff = diff(path, before, after);
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text).replace("{diff}", &diff);
         // The same tests are hidden for both labels, so that the tree does not tell.
         let mut hidden_tests = record.fail_to_pass.clone();
@@ -120,22 +119,21 @@ impl Review {
     }
 }
 
-/// A change of the same function that fails some test: another edit of the buggy file, as small as the right one.
-fn wrong_candidate(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<(Tree, Vec<String>), Rejection> {
-    let path = &record.mutation.path;
-    let buggy = record.buggy.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
-    let same_function = |site: &&crate::record::Mutation| site.function == record.mutation.function;
-    let mut sites: Vec<_> = mutation::mutations(path, buggy).into_iter().collect();
-    sites.retain(|site| same_function(&site));
-    sites.shuffle(rng);
+/// A change of the same function that fails some test, looks as much like the right one as there is, and rather does not help the
+/// issue: another mistake in the buggy function, or one in the healthy function.
+fn wrong_candidate(
+    build: &Build,
+    record: &BugRecord,
+    issue: &Issue,
+    rng: &mut ChaCha8Rng,
+) -> Result<(Tree, Vec<String>), Rejection> {
     let expected: Vec<_> = record.fail_to_pass.iter().chain(&record.guards).cloned().collect();
     let selection = Selection::tests(&expected).within(record.processor);
-    for site in sites.iter().take(TRIES) {
+    let complaint = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(&issue.call));
+    let mut found = None;
+    for text in alike(record, rng)?.into_iter().take(TRIES) {
         let mut tree = record.buggy.clone();
-        tree.insert(path.clone(), site.apply(buggy));
-        if tree == record.fixed {
-            continue;
-        }
+        tree.insert(record.mutation.path.clone(), text);
         let report = build
             .workshop
             .run_tests(&record.tests, &[&tree], &selection)
@@ -145,9 +143,41 @@ fn wrong_candidate(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> R
             .filter(|id| !report.outcomes.get(*id).is_some_and(|outcome| outcome.passed()))
             .cloned()
             .collect();
-        if report.health.believable() && !failing.is_empty() {
+        if !report.health.believable() || failing.is_empty() {
+            continue;
+        }
+        if complaint.is_none_or(|symptom| failing.contains(&symptom.test)) {
             return Ok((tree, failing));
         }
+        found.get_or_insert((tree, failing));
     }
-    Err(Rejection::new("no_wrong_candidate", "no other edit of the function fails a test"))
+    found.ok_or_else(|| Rejection::new("no_wrong_candidate", "no other edit of the function fails a test"))
+}
+
+/// The file with other changes of the broken function, those first that look most like the right one.
+fn alike(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<String>, Rejection> {
+    let path = &record.mutation.path;
+    let text = |tree: &Tree| tree.text(path).map(str::to_owned).ok_or_else(|| Rejection::new("not_text", path.clone()));
+    let (buggy, fixed) = (text(&record.buggy)?, text(&record.fixed)?);
+    let mistakes = |text: &str| {
+        let own = mutation::mutations(path, text).into_iter().filter(|site| site.function == record.mutation.function);
+        own.map(|site| site.apply(text)).collect::<Vec<_>>()
+    };
+    let mut texts: Vec<String> = mistakes(&buggy).into_iter().chain(mistakes(&fixed)).collect();
+    let mut known = BTreeSet::from([buggy.clone(), fixed.clone()]);
+    texts.retain(|text| known.insert(text.clone()));
+    // Chance decides among those that look alike.
+    texts.shuffle(rng);
+    let right = surface::of(&diff(path, &buggy, &fixed));
+    let mut ranked: Vec<(f64, String)> = texts
+        .into_iter()
+        .map(|text| (surface::distance(&right, &surface::of(&diff(path, &buggy, &text))), text))
+        .collect();
+    ranked.sort_by(|one, other| one.0.total_cmp(&other.0));
+    Ok(ranked.into_iter().map(|(_, text)| text).collect())
+}
+
+/// The change as reviewers see it: no dates, no hashes, the same context for all.
+fn diff(path: &str, before: &str, after: &str) -> String {
+    similar::TextDiff::from_lines(before, after).unified_diff().context_radius(2).header(path, path).to_string()
 }
