@@ -57,6 +57,14 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
                 .into_iter()
                 .map(|(task, gate, objection)| Row::Among(Box::new(task.clone()), gate, objection)),
         );
+        let examinations: Vec<Examination> = rows
+            .iter()
+            .filter_map(|row| if let Row::Strict(examination) = row { Some(examination.clone()) } else { None })
+            .collect();
+        for (examination, objection) in gate::trivial_beyond_share(&examinations) {
+            let task = pack.tasks.iter().find(|task| task.id == examination.task);
+            rows.extend(task.map(|task| Row::Among(Box::new((**task).clone()), "G8", objection)));
+        }
         if let Some(found) = gate::appearance(&tasks) {
             context.printer.say(format_args!(
                 "what changes look like tells the labels of {} review pairs with an AUC of {:.2}; at most {:.2}",

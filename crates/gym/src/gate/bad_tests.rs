@@ -289,6 +289,13 @@ pub(super) const BAD: &[Bad] = &[
         Spoil::Tests(|tree| in_first_test(tree, "import time; assert time.time_ns() // 1000 % 2")),
     ),
     bad(
+        "test that needs a time zone",
+        "edit",
+        "G4",
+        "flaky",
+        Spoil::Tests(|tree| in_first_test(tree, "import time; assert time.timezone == 0")),
+    ),
+    bad(
         "test that needs the network",
         "edit",
         "G3",
@@ -501,6 +508,17 @@ pub(super) const BAD: &[Bad] = &[
         Spoil::Hidden(|hidden, _| {
             let imports = hidden["imports"].as_str().unwrap_or_default().to_owned();
             hidden["imports"] = json!(format!("{imports}\nimport os\nif os.urandom(1)[0] % 2: raise SystemExit(1)"));
+        }),
+    ),
+    bad(
+        "reference script that needs a hash seed",
+        "repro",
+        "G4",
+        "flaky",
+        Spoil::Hidden(|hidden, _| {
+            let imports = hidden["imports"].as_str().unwrap_or_default().to_owned();
+            hidden["imports"] =
+                json!(format!("{imports}\nimport sys\nif sys.flags.hash_randomization: raise SystemExit(5)"));
         }),
     ),
     bad(

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::difficulty::{self, Difficulty};
 use super::{leaks, power, runs, shape};
 use crate::episode::{Grade, Submission};
 use crate::grade::Workshop;
@@ -31,6 +32,7 @@ pub static GATES: &[Gate] = &[
     Gate { code: "G4", question: "is it judged alike every time?", check: runs::repeated },
     Gate { code: "G5", question: "is it judged well within the limits?", check: runs::in_time },
     Gate { code: "G6", question: "are near misses rejected?", check: power::check },
+    Gate { code: "G12", question: "how hard is it, and for whom trivial?", check: difficulty::check },
     Gate { code: "G7", question: "is no attack rewarded?", check: runs::attacks },
 ];
 
@@ -79,6 +81,7 @@ pub struct Subject<'a> {
     pub(super) task: &'a Task,
     pub(super) depth: Depth,
     pub(super) runs: Vec<Run>,
+    pub(super) difficulty: Difficulty,
 }
 
 impl Subject<'_> {
@@ -118,6 +121,8 @@ pub struct Examination {
     pub gate: String,
     /// Its objection.
     pub objection: Option<Objection>,
+    /// How hard it is; all zero when an earlier gate objected.
+    pub difficulty: Difficulty,
     /// Every judgment that was made.
     pub runs: Vec<Run>,
     /// Hash of all the above.
@@ -139,7 +144,7 @@ impl Examination {
 
 /// Puts a task before every gate, until one objects.
 pub fn examine(workshop: &Workshop, task: &Task, depth: Depth) -> Examination {
-    let mut subject = Subject { workshop, task, depth, runs: Vec::new() };
+    let mut subject = Subject { workshop, task, depth, runs: Vec::new(), difficulty: Difficulty::default() };
     let objection = GATES.iter().find_map(|gate| Some((gate.code, (gate.check)(&mut subject).err()?)));
     let setup = serde_json::to_vec(&task.context.tests).expect("a setup has only string keys");
     let environment = blake3::Hasher::new().update(workshop.toolchain.version.as_bytes()).update(&setup).finalize();
@@ -150,8 +155,24 @@ pub fn examine(workshop: &Workshop, task: &Task, depth: Depth) -> Examination {
         environment: environment.to_hex()[..32].to_owned(),
         gate: objection.as_ref().map_or(String::new(), |(code, _)| (*code).to_owned()),
         objection: objection.map(|(_, objection)| objection),
+        difficulty: subject.difficulty,
         runs: subject.runs,
         digest: String::new(),
     }
     .sealed()
+}
+
+/// Tasks that somebody solves who has not understood anything may make up this share of a pack.
+const MOST_TRIVIAL: f64 = 0.1;
+
+/// Trivial tasks beyond their share, in order, each with the objection to it.
+pub fn trivial_beyond_share(examinations: &[Examination]) -> Vec<(&Examination, Objection)> {
+    let allowed = (MOST_TRIVIAL * examinations.len() as f64) as usize;
+    let trivial: Vec<&Examination> =
+        examinations.iter().filter(|examination| !examination.difficulty.trivial.is_empty()).collect();
+    let detail = |examination: &Examination| {
+        let (who, count, all) = (&examination.difficulty.trivial, trivial.len(), examinations.len());
+        format!("`{who}` is rewarded; {count} of {all} tasks are as easy, at most {allowed} may be")
+    };
+    trivial.iter().skip(allowed).map(|it| (*it, Objection::new("trivial", detail(it)))).collect()
 }

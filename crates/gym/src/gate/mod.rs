@@ -7,6 +7,7 @@ mod among;
 mod appearance;
 #[cfg(test)]
 mod bad_tests;
+mod difficulty;
 mod examine;
 mod facts;
 mod leaks;
@@ -19,5 +20,6 @@ mod tests;
 
 pub use among::among;
 pub use appearance::{Appearance, appearance, telling_pairs};
-pub use examine::{Depth, Examination, GATES, Gate, Objection, Run, examine};
+pub use difficulty::Difficulty;
+pub use examine::{Depth, Examination, GATES, Gate, Objection, Run, examine, trivial_beyond_share};
 pub use quick::{Evidence, REPEATS, check};

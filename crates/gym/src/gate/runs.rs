@@ -1,12 +1,26 @@
 //! Gates that judge submissions: nothing, the reference, both again, attacks.
 
-use super::examine::{Objection, Subject};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use super::examine::{Objection, Run, Subject};
 use crate::attacks::battery;
 use crate::episode::{FileChange, Grade, Score, Submission};
 use crate::grade::policy::is_source;
-use crate::languages::python::{Health, Selection};
+use crate::languages::python::{Health, Selection, Surroundings};
+use crate::parallel;
+use crate::rollout::World;
 use crate::skills;
 
+/// Where the reference has to be worth the same: far east, far west, and with other hashes of strings.
+const ELSEWHERE: [Surroundings; 3] = [
+    Surroundings { time_zone: "EAST-14", hash_seed: 1 },
+    Surroundings { time_zone: "WEST12", hash_seed: 2 },
+    Surroundings { time_zone: "UTC", hash_seed: 3 },
+];
+/// Judgments at once, and who hands in then.
+const AT_ONCE: usize = 4;
+const AMONG_OTHERS: &str = "reference among others";
 /// Share of the wall time of a run that the reference may take.
 const USUAL_SHARE: f64 = 0.25;
 
@@ -50,31 +64,60 @@ fn unchanged(subject: &Subject<'_>) -> Submission {
 }
 
 pub(super) fn reference(subject: &mut Subject<'_>) -> Result<(), Objection> {
-    let score = hand_in_reference(subject)?;
+    let reference = reference_of(subject)?;
+    let score = scored(subject.judge("reference", &reference))?;
     match score.reward == 1.0 {
         true => Ok(()),
         false => Err(Objection::new(&format!("reference.{}", score.code), score.detail)),
     }
 }
 
-/// The same grade for the reference every time.
+/// The same grade for the reference every time: at other hours, with other hashes of strings, and several at once.
 pub(super) fn repeated(subject: &mut Subject<'_>) -> Result<(), Objection> {
-    for repeat in 1..subject.depth.reference {
-        let score = hand_in_reference(subject)?;
-        if score.reward != 1.0 {
-            return Err(Objection::new(
-                "flaky",
-                format!("judgment {repeat} of the reference: {}: {}", score.code, score.detail),
-            ));
-        }
+    let reference = reference_of(subject)?;
+    let repeats: Vec<Surroundings> =
+        ELSEWHERE.iter().cycle().take(subject.depth.reference.saturating_sub(1)).cloned().collect();
+    let (alone, together) = repeats.split_at(repeats.len().div_ceil(2));
+    for elsewhere in alone {
+        let grade = judge_elsewhere(subject, &reference, elsewhere);
+        still_full(subject, grade, "reference", elsewhere)?;
+    }
+    let workers = together.len().min(AT_ONCE);
+    let judge = |elsewhere: &Surroundings| judge_elsewhere(subject, &reference, elsewhere);
+    let judged = parallel::map(together, workers, &AtomicBool::new(false), &judge);
+    for (elsewhere, grade) in together.iter().zip(judged) {
+        still_full(subject, grade, AMONG_OTHERS, elsewhere)?;
     }
     Ok(())
 }
 
+fn judge_elsewhere(subject: &Subject<'_>, reference: &Submission, elsewhere: &Surroundings) -> (u64, Grade) {
+    let start = Instant::now();
+    let grade = subject.workshop.under(elsewhere.clone()).grade(subject.task, reference);
+    (start.elapsed().as_millis() as u64, grade)
+}
+
+/// Keeps the evidence, and objects unless the grade is still the full reward.
+fn still_full(
+    subject: &mut Subject<'_>,
+    (milliseconds, grade): (u64, Grade),
+    who: &str,
+    elsewhere: &Surroundings,
+) -> Result<(), Objection> {
+    let Surroundings { time_zone, hash_seed } = elsewhere;
+    let submission = format!("{who} with time zone {time_zone} and hash seed {hash_seed}");
+    subject.runs.push(Run { submission: submission.clone(), milliseconds, grade: grade.clone() });
+    match scored(grade)? {
+        score if score.reward == 1.0 => Ok(()),
+        score => Err(Objection::new("flaky", format!("{submission}: {}: {}", score.code, score.detail))),
+    }
+}
+
 /// The median judgment of the reference takes a small share of what its runs may take.
 pub(super) fn in_time(subject: &mut Subject<'_>) -> Result<(), Objection> {
-    let own = subject.runs.iter().filter(|run| run.submission == "reference");
-    let per_run = |run: &super::Run| match &run.grade {
+    let alone = |run: &&Run| run.submission.starts_with("reference") && !run.submission.starts_with(AMONG_OTHERS);
+    let own = subject.runs.iter().filter(alone);
+    let per_run = |run: &Run| match &run.grade {
         Grade::Scored(score) if matches!(subject.task.skill.as_str(), "testgen" | "repro") => {
             run.milliseconds / score.table.len().max(1) as u64
         }
@@ -103,11 +146,9 @@ pub(super) fn attacks(subject: &mut Subject<'_>) -> Result<(), Objection> {
     }
 }
 
-fn hand_in_reference(subject: &mut Subject<'_>) -> Result<Score, Objection> {
+fn reference_of(subject: &Subject<'_>) -> Result<Submission, Objection> {
     let skill = skills::find(&subject.task.skill).ok_or_else(|| Objection::new("skill", "unknown"))?;
-    let reference =
-        skill.reference(subject.workshop, subject.task).map_err(|reason| Objection::new("hidden", reason))?;
-    scored(subject.judge("reference", &reference))
+    skill.reference(subject.workshop, subject.task).map_err(|reason| Objection::new("hidden", reason))
 }
 
 fn scored(grade: Grade) -> Result<Score, Objection> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rand::SeedableRng;
 
 use super::bad_tests::{BAD, Bad, spoiled};
-use super::{Depth, among, examine};
+use super::{Depth, Difficulty, Examination, among, examine, trivial_beyond_share};
 use crate::grade::Workshop;
 use crate::parallel;
 use crate::skills::{Build, find};
@@ -150,4 +150,29 @@ fn document() -> String {
 fn the_bound_on_flaky_judgments_falls_with_repeats() {
     let bound = |reference| Depth { reference, nothing: 1, attacks: false }.flake_bound();
     assert!((bound(5) - 0.451).abs() < 1e-3 && (bound(10) - 0.259).abs() < 1e-3 && (bound(30) - 0.095).abs() < 1e-3);
+}
+
+#[test]
+fn trivial_tasks_may_make_up_a_tenth() {
+    let examination = |at: usize| {
+        let who = if at < 4 { "a guess" } else { "" };
+        let difficulty = Difficulty { trivial: who.into(), ..Difficulty::default() };
+        Examination {
+            task: at.to_string(),
+            skill: "localize".into(),
+            grader: "localize/1".into(),
+            environment: String::new(),
+            gate: String::new(),
+            objection: None,
+            difficulty,
+            runs: Vec::new(),
+            digest: String::new(),
+        }
+    };
+    let beyond = |count: usize| {
+        let examinations: Vec<Examination> = (0..count).map(examination).collect();
+        trivial_beyond_share(&examinations).into_iter().map(|(it, _)| it.task.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(beyond(20), ["2", "3"]);
+    assert!(beyond(40).is_empty());
 }

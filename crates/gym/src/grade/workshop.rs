@@ -8,7 +8,7 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
-use crate::languages::python::{Environment, Health, Selection, TestReport, Toolchain, run_tests};
+use crate::languages::python::{Environment, Health, Selection, Surroundings, TestReport, Toolchain, run_tests};
 use crate::project::{RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
 
@@ -29,6 +29,8 @@ pub struct Workshop {
     pub agent_limits: Limits,
     /// Limits of every graded run.
     pub grading_limits: Limits,
+    /// What code runs under and should not depend on.
+    pub surroundings: Surroundings,
     /// Environments by the setup that they serve.
     pub environments: Mutex<Vec<(TestSetup, Arc<Environment>)>>,
 }
@@ -46,8 +48,23 @@ impl Workshop {
     ) -> std::io::Result<Self> {
         let layers = LayerStore::open(cache.join("layers"))?;
         let (agent_limits, grading_limits) = (Limits::default(), Limits::default());
-        let environments = Mutex::default();
-        Ok(Self { backend, toolchain, layers, blobs, agent_limits, grading_limits, environments })
+        let (surroundings, environments) = (Surroundings::default(), Mutex::default());
+        Ok(Self { backend, toolchain, layers, blobs, agent_limits, grading_limits, surroundings, environments })
+    }
+
+    /// The same workshop elsewhere.
+    #[must_use]
+    pub fn under(&self, surroundings: Surroundings) -> Self {
+        Self {
+            backend: self.backend.clone(),
+            toolchain: self.toolchain.clone(),
+            layers: self.layers.clone(),
+            blobs: self.blobs.clone(),
+            agent_limits: self.agent_limits.clone(),
+            grading_limits: self.grading_limits.clone(),
+            surroundings,
+            environments: Mutex::default(),
+        }
     }
 
     /// The environment for a test setup, made on first use.
@@ -61,7 +78,7 @@ impl Workshop {
         }
         let environment = Environment::prepare(&self.layers, &self.toolchain, tests)
             .map_err(|error| InvalidCause::Task(format!("environment: {error}")))?;
-        let environment = Arc::new(environment);
+        let environment = Arc::new(environment.under(self.surroundings.clone()));
         known.push((tests.clone(), environment.clone()));
         Ok(environment)
     }

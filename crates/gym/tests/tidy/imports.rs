@@ -36,7 +36,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
     ("regrade", &["grade", "skills"]),
-    ("gate", &["attacks", "draft", "grade", "languages", "mutation", "rollout::World", "skills", "stats", "surface"]),
+    (
+        "gate",
+        &[
+            "attacks",
+            "draft",
+            "grade",
+            "languages",
+            "mutation",
+            "parallel",
+            "rollout::World",
+            "skills",
+            "stats",
+            "surface",
+        ],
+    ),
     // Attacks are handed in by the agent loop, through real sandboxes.
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
     ("factory", &["baseline", "gate", "grade", "languages", "mutation", "parallel", "skills", "validate"]),

@@ -59,6 +59,22 @@ pub struct Environment {
     setup: TestSetup,
     runner: PathBuf,
     packages: Option<(PathBuf, Lock)>,
+    surroundings: Surroundings,
+}
+
+/// What code should not depend on, and may by mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Value of `TZ`.
+    pub time_zone: &'static str,
+    /// Seed of the hashes of strings in scripts. Runs of tests never read it: each has hashes of its own.
+    pub hash_seed: u32,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { time_zone: "UTC", hash_seed: 0 }
+    }
 }
 
 impl Environment {
@@ -73,7 +89,14 @@ impl Environment {
             RunnerKind::Plain => None,
             RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
         };
-        Ok(Self { toolchain: toolchain.clone(), setup: setup.clone(), runner, packages })
+        let (toolchain, setup, surroundings) = (toolchain.clone(), setup.clone(), Surroundings::default());
+        Ok(Self { toolchain, setup, runner, packages, surroundings })
+    }
+
+    /// The same elsewhere.
+    #[must_use]
+    pub fn under(self, surroundings: Surroundings) -> Self {
+        Self { surroundings, ..self }
     }
 
     /// Whether this is also the environment of another setup: the same packages, import roots and fixtures.
@@ -140,11 +163,11 @@ impl Environment {
         [
             ("PATH", format!("{RUNNER}/bin:/usr/local/bin:/usr/bin:/bin")),
             ("PYTHONPATH", roots.join(":")),
-            ("PYTHONHASHSEED", "0".to_owned()),
+            ("PYTHONHASHSEED", self.surroundings.hash_seed.to_string()),
             ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
             ("PYTHONNOUSERSITE", "1".to_owned()),
             ("LC_ALL", "C.UTF-8".to_owned()),
-            ("TZ", "UTC".to_owned()),
+            ("TZ", self.surroundings.time_zone.to_owned()),
             ("HOME", "/tmp".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

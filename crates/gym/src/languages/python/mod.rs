@@ -16,7 +16,7 @@ pub mod syntax;
 pub mod toolchain;
 pub mod warm;
 
-pub use environment::Environment;
+pub use environment::{Environment, Surroundings};
 pub use error::PythonError;
 pub use report::{Health, Phase, Status, TestOutcome, TestReport};
 pub use run::{Selection, run_script, run_tests};
