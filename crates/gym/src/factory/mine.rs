@@ -16,7 +16,7 @@ use crate::parallel;
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation};
 use crate::skills::{Rejection, Skill};
-use crate::validate::validate;
+use crate::validate::{BATCH, try_all};
 
 /// How far mining is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,17 +85,29 @@ fn records(
 ) -> Vec<BugRecord> {
     let mut found = Vec::new();
     let mut tried = 0;
-    parallel::in_order(sites, workers, stop, &|site| validate(&bench.ground(), site), &mut |_, outcome| {
-        tried += 1;
-        made.count("mutations tried");
-        match outcome {
-            Ok(record) => {
-                made.count("bug records");
-                found.push(record);
+    let batches: Vec<&[Mutation]> = sites.chunks(BATCH).collect();
+    let validate = |batch: &&[Mutation]| {
+        let ground = bench.ground();
+        let tried = try_all(&ground, batch).into_iter();
+        tried.map(|tried| tried.and_then(|tried| tried.confirm(&ground))).collect::<Vec<_>>()
+    };
+    parallel::in_order(&batches, workers, stop, &validate, &mut |_, outcomes| {
+        // What a batch has beyond the wanted records is as if it had not been tried.
+        for outcome in outcomes {
+            if found.len() == recipe.records {
+                break;
             }
-            Err(rejection) => made.count(&format!("rejected mutation: {}", rejection.code())),
+            tried += 1;
+            made.count("mutations tried");
+            match outcome {
+                Ok(record) => {
+                    made.count("bug records");
+                    found.push(record);
+                }
+                Err(rejection) => made.count(&format!("rejected mutation: {}", rejection.code())),
+            }
+            progress(Progress::Records(found.len(), tried));
         }
-        progress(Progress::Records(found.len(), tried));
         found.len() < recipe.records
     });
     found

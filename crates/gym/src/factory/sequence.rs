@@ -10,7 +10,7 @@ use super::{Recipe, Yield};
 use crate::grade::Workshop;
 use crate::project::Project;
 use crate::skills::Rejection;
-use crate::validate::validate;
+use crate::validate::{BATCH, try_all};
 
 /// Makes tasks from one project. Once `stop` is set no further mutation is tried.
 ///
@@ -21,12 +21,18 @@ pub fn make(workshop: &Workshop, project: &Project, recipe: &Recipe, stop: &Atom
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
     let mut made = Yield::default();
     let mut records = 0;
-    for site in sites(project, &mut rng) {
-        if records == recipe.records || stop.load(Ordering::Relaxed) {
+    let sites = sites(project, &mut rng);
+    let mut batches = sites.chunks(BATCH);
+    let mut tried = Vec::new().into_iter();
+    while records < recipe.records && !stop.load(Ordering::Relaxed) {
+        let Some(outcome) = tried.next().or_else(|| {
+            tried = try_all(&bench.ground(), batches.next()?).into_iter();
+            tried.next()
+        }) else {
             break;
-        }
+        };
         made.count("mutations tried");
-        match validate(&bench.ground(), &site) {
+        match outcome.and_then(|tried| tried.confirm(&bench.ground())) {
             Ok(record) => {
                 records += 1;
                 made.count("bug records");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, SandboxError};
+use basis_sandbox::{Backend, Limits, SandboxError};
 
 use super::{Rejection, symptom};
 use crate::baseline::Baseline;
@@ -42,32 +42,69 @@ pub fn validate(ground: &Ground, mutation: &Mutation) -> Result<BugRecord, Rejec
 
 /// The same with a second mutation in another file.
 pub(super) fn confirm(ground: &Ground, mutation: &Mutation, second: Option<&Mutation>) -> Result<BugRecord, Rejection> {
-    let Ground { backend, environment, layers, project, baseline } = ground;
-    let (overlay, relevant) = prepare(project, baseline, mutation, second)?;
-    let tree_layers = [baseline.layer.clone(), layers.layer(&overlay)?];
-    let selection = match (&relevant, &baseline.coverage) {
-        (Some(tests), _) => Selection::tests(tests),
-        (None, Some(_)) => Selection::tests(&baseline.passing),
-        (None, None) => Selection::files(project.tests.files.iter()),
-    };
-    let (limits, processor) = (baseline.limits_for(relevant.as_ref()), baseline.processor_for(relevant.as_ref()));
-    let selection = selection.with_symptoms().within(processor);
-    let report = run_tests(*backend, environment, &tree_layers, &selection, &limits)?;
-    judge(&report, baseline)?;
-    let (fail_to_pass, pass_to_pass) = split(&report, baseline, relevant.as_ref())?;
-    let observe = |layers: &[PathBuf], calls: &[Call]| ground.observe(layers, calls, relevant.as_ref());
-    let symptoms =
-        symptom::settle(symptom::seen(&fail_to_pass, &report), &|calls| observe(&tree_layers, calls), &|calls| {
-            observe(&tree_layers[..1], calls)
-        })?;
-    let mut guards = baseline.guards(relevant.as_ref());
-    guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
-    let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
-    let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
-    let calls = baseline.coverage.as_ref().zip(project.tree.text(&mutation.path));
-    let calls = calls.map(|(coverage, source)| coverage.calls_of(&mutation.path, source, mutation.line));
-    let record = record(project, (mutation, second), &overlay, (fail_to_pass, pass_to_pass), guards, symptoms);
-    Ok(BugRecord { calls: calls.unwrap_or_default(), ..record })
+    let mutant = Mutant::of(ground, mutation, second)?;
+    let report = mutant.run(ground)?;
+    mutant.record(ground, &report)
+}
+
+/// A mutated tree, and the tests that may notice it.
+pub(super) struct Mutant<'a> {
+    mutations: (&'a Mutation, Option<&'a Mutation>),
+    /// The mutated files.
+    pub(super) overlay: Tree,
+    relevant: Option<BTreeSet<TestId>>,
+    /// The run that shows what they notice.
+    pub(super) selection: Selection,
+    /// Its limits.
+    pub(super) limits: Limits,
+}
+
+impl<'a> Mutant<'a> {
+    pub(super) fn of(ground: &Ground, mutation: &'a Mutation, second: Option<&'a Mutation>) -> Result<Self, Rejection> {
+        let Ground { project, baseline, .. } = ground;
+        let (overlay, relevant) = prepare(project, baseline, mutation, second)?;
+        let selection = match (&relevant, &baseline.coverage) {
+            (Some(tests), _) => Selection::tests(tests),
+            (None, Some(_)) => Selection::tests(&baseline.passing),
+            (None, None) => Selection::files(project.tests.files.iter()),
+        };
+        let selection = selection.with_symptoms().within(baseline.processor_for(relevant.as_ref()));
+        let limits = baseline.limits_for(relevant.as_ref());
+        Ok(Self { mutations: (mutation, second), overlay, relevant, selection, limits })
+    }
+
+    fn layers(&self, ground: &Ground) -> Result<[PathBuf; 2], Rejection> {
+        Ok([ground.baseline.layer.clone(), ground.layers.layer(&self.overlay)?])
+    }
+
+    /// Runs the tests in a fresh sandbox.
+    pub(super) fn run(&self, ground: &Ground) -> Result<TestReport, Rejection> {
+        let layers = self.layers(ground)?;
+        Ok(run_tests(ground.backend, ground.environment, &layers, &self.selection, &self.limits)?)
+    }
+
+    /// The record that such a run makes.
+    pub(super) fn record(&self, ground: &Ground, report: &TestReport) -> Result<BugRecord, Rejection> {
+        let Ground { project, baseline, .. } = ground;
+        let relevant = &self.relevant;
+        judge(report, baseline)?;
+        let (fail_to_pass, pass_to_pass) = split(report, baseline, relevant.as_ref())?;
+        let tree_layers = self.layers(ground)?;
+        let observe = |layers: &[PathBuf], calls: &[Call]| ground.observe(layers, calls, relevant.as_ref());
+        let symptoms =
+            symptom::settle(symptom::seen(&fail_to_pass, report), &|calls| observe(&tree_layers, calls), &|calls| {
+                observe(&tree_layers[..1], calls)
+            })?;
+        let mut guards = baseline.guards(relevant.as_ref());
+        guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
+        let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
+        let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
+        let mutation = self.mutations.0;
+        let calls = baseline.coverage.as_ref().zip(project.tree.text(&mutation.path));
+        let calls = calls.map(|(coverage, source)| coverage.calls_of(&mutation.path, source, mutation.line));
+        let record = record(project, self.mutations, &self.overlay, (fail_to_pass, pass_to_pass), guards, symptoms);
+        Ok(BugRecord { calls: calls.unwrap_or_default(), ..record })
+    }
 }
 
 impl Ground<'_> {

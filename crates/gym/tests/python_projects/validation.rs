@@ -4,7 +4,7 @@ use basis_gym::baseline::{Baseline, baseline};
 use basis_gym::languages::python::evaluate::{Call, evaluate};
 use basis_gym::project::{Project, RunnerKind};
 use basis_gym::record::{BugRecord, Mutation};
-use basis_gym::validate::{Ground, Rejection, validate, validate_pair};
+use basis_gym::validate::{Ground, Rejection, try_all, validate, validate_pair};
 use basis_sandbox::Limits;
 
 use crate::bench::{Bench, project, setup};
@@ -201,4 +201,31 @@ fn a_project_in_which_nothing_passes_has_no_baseline_and_hears_why() {
     let error =
         baseline(bench.backend.as_ref(), &environment, &bench.layers, &project, &limits()).expect_err("no tests");
     assert!(error.to_string().contains("`example` has no tests"), "{error}");
+}
+
+#[test]
+fn many_mutations_at_once_give_the_records_and_rejections_of_each_alone() {
+    let Some(bench) = Bench::open() else { return };
+    let edits = [
+        ("value < low", "value > low"),
+        ("value < low", "value <= low"),
+        ("values = values[1:]", "values = values[:]"),
+        ("def total", "def sum_up"),
+        ("result += values[0]", "result += 1"),
+        ("return low", "__import__('os')._exit(0)"),
+        ("return low", "open('/repo/left', 'w').close()"),
+        ("result = 0", "result = 1"),
+    ];
+    let mut mutations: Vec<Mutation> = edits.iter().map(|(before, after)| edit(before, after)).collect();
+    mutations.push(Mutation { before: "something".to_owned(), ..edit("value < low", "x") });
+    let said = |outcome: Result<BugRecord, Rejection>| match outcome {
+        Ok(record) => format!("{} {:?} {:?}", record.id, record.fail_to_pass, record.symptoms),
+        Err(rejection) => rejection.code().to_owned(),
+    };
+    on_ground(&bench, &shop(), &|ground| {
+        let together = try_all(ground, &mutations).into_iter();
+        let together: Vec<String> = together.map(|tried| said(tried.and_then(|tried| tried.confirm(ground)))).collect();
+        let alone: Vec<String> = mutations.iter().map(|mutation| said(validate(ground, mutation))).collect();
+        assert_eq!(together, alone);
+    });
 }
