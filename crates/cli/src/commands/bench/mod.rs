@@ -8,7 +8,7 @@ mod sandbox;
 use crate::context::Context;
 use crate::exit::Failure;
 
-/// Measure sandboxes, episodes and the engine on this machine
+/// Measure sandboxes, verdicts, episodes and the engine on this machine
 ///
 /// Sandboxes are compared with a plain process, and with bubblewrap, crun and podman where they are installed, in the same
 /// minutes. Episodes are those of the scripted teacher on generated packages, acted and graded: everything but a model.
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 enum Part {
     /// Sandboxes: start, commands, a large repository, thousands at once
     Sandbox,
-    /// Test runs, each in a fresh sandbox, and in forks of a warm interpreter
+    /// Verdicts of each skill; test runs in fresh sandboxes and in forks of a warm interpreter
     Grader,
     /// Episodes per second
     Episodes,

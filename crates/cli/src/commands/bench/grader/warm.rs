@@ -9,7 +9,7 @@ use basis_gym::languages::python::{Environment, Selection, run_tests};
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::tree::Tree;
 
-use super::Figure;
+use super::super::Figure;
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
