@@ -19,6 +19,7 @@ mod settings;
 mod table;
 mod text;
 mod training_view;
+mod verdicts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -33,6 +33,7 @@ pub(crate) struct Run {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cache {
     pub(crate) dir: String,
+    pub(crate) verdicts: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -37,4 +37,5 @@ pub mod teach;
 mod testkit;
 pub mod tree;
 pub mod validate;
+pub mod verdicts;
 pub mod world;

@@ -10,12 +10,13 @@ use basis_gym::rollout::{Job, World, dispatch, seed};
 use basis_gym::stats::Evaluation;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
+use basis_gym::verdicts::Remembering;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::packs::{self, Use};
 use crate::policies::{self, Choice, Chosen};
-use crate::{machine, results};
+use crate::{machine, results, verdicts};
 
 /// Measure a policy on a pack: avg@k per skill with intervals
 ///
@@ -56,8 +57,12 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let (recorder, resumed) =
         Recorder::resume_or_create(&context.runs(), RunStart { command: "eval", config: &config })?;
     context.printer.say(format_args!("{} run {}", if resumed { "resuming" } else { "recording" }, recorder.name()));
-    let episodes = chosen.with(|policy| play(context, &tasks, attempts, policy, workshop.as_ref(), &recorder))??;
+    let verdicts = verdicts::open(context)?;
+    let remembering = verdicts.as_ref().map(|verdicts| Remembering::new(&workshop, verdicts));
+    let world: &dyn World = remembering.as_ref().map_or(workshop.as_ref(), |world| world);
+    let episodes = chosen.with(|policy| play(context, &tasks, attempts, policy, world, &recorder))??;
     context.check_stop()?;
+    verdicts::say(context, remembering.as_ref());
     let evaluation = Evaluation::of(&episodes, attempts, context.settings.run.seed);
     results::evaluation(context.printer, &evaluation);
     let summary = serde_json::to_value(&evaluation).expect("an evaluation has only string keys");

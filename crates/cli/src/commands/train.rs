@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use basis_gym::pack::Pack;
+use basis_gym::rollout::World;
 use basis_gym::skills;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
+use basis_gym::verdicts::Remembering;
 use basis_train::run::{self, ProbeConfig, TrainConfig, TrainError, TrainReport, Training};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::packs::{self, Use};
 use crate::training_view::TrainingView;
-use crate::{models, results};
+use crate::{models, results, verdicts};
 
 /// Train one policy on all five skills at once by reinforcement learning
 ///
@@ -60,12 +62,15 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 
     let checkpoints = recorder.checkpoints();
     let train_config = config_of(context);
+    let verdicts = verdicts::open(context)?;
+    let remembering = verdicts.as_ref().map(|verdicts| Remembering::new(&workshop, verdicts));
+    let world: &dyn World = remembering.as_ref().map_or(&workshop, |world| world);
     let mut view = TrainingView::new(context.printer);
     let report = run::train(Training {
         config: &train_config,
         tasks: &tasks,
         probes: &probes,
-        world: &workshop,
+        world,
         engine: engine.as_mut(),
         renderer: &renderer,
         log: &mut recorder,
@@ -76,6 +81,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     .map_err(failure)?;
     drop(view);
     context.check_stop()?;
+    verdicts::say(context, remembering.as_ref());
     show(context, &report);
     recorder.finish(serde_json::to_value(&report).expect("a report has only string keys"))?;
     Ok(())

@@ -35,6 +35,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
+    ("verdicts", &["agent::AgentLimits", "grade", "rollout::World"]),
     ("regrade", &["grade", "skills"]),
     (
         "gate",
