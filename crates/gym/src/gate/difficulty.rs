@@ -105,7 +105,7 @@ mod tests {
         let mut tree = Tree::new();
         tree.insert("a.py", "def load_all(path): return read(path)\n");
         tree.insert("b.py", "def parse_price(text): return float(text)\n");
-        tree.insert("c.py", "from b import parse_price\ndef total(lines): return sum(map(parse_price, lines))\n");
+        tree.insert("c.py", "from b import price_of\ndef total(lines): return sum(map(price_of, lines))\n");
         tree.insert("tests/test_b.py", "parse_price parse_price parse_price");
         assert_eq!(ranking(&tree, "`parse_price('2')` should return 2.0"), ["b.py", "c.py", "a.py"]);
     }

@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod clones;
 pub mod policy;
+pub mod rename;
 pub mod repair;
 pub mod restate;
 pub mod rewrites;

@@ -3,9 +3,12 @@
 
 use std::fmt::Write as _;
 
+use super::rename::renamed;
+
 /// Rewrites of `source` that keep the behaviour of its top-level function `function`; empty when it is not found.
 pub fn rewrites(source: &str, function: &str) -> Vec<String> {
-    [behind_helper(source, function), shifted(source, function)].into_iter().flatten().collect()
+    let rewrites = [behind_helper(source, function), renamed(source, function), shifted(source, function)];
+    rewrites.into_iter().flatten().collect()
 }
 
 /// Moves the body into a private helper that the public name forwards to.
@@ -47,10 +50,9 @@ mod tests {
 
     #[test]
     fn rewrites_behave_the_same_and_read_differently() {
-        let source =
-            "def half(n):\n    \"\"\"Half of n.\"\"\"\n    if n < 0:\n        return -half(-n)\n    return n // 2\n";
+        let source = "def half(n):\n    \"\"\"Half of n.\"\"\"\n    if n < 0:\n        return -half(-n)\n    result = n // 2\n    return result\n";
         let all = rewrites(source, "half");
-        assert_eq!(all.len(), 2);
+        assert_eq!(all.len(), 3);
         for rewritten in &all {
             assert_ne!(rewritten, source);
             let check = format!(
