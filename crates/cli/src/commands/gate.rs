@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use basis_gym::attacks::battery::{self, Blow};
 use basis_gym::gate::{self, Depth, Evidence, Examination, Objection};
-use basis_gym::pack::Pack;
+use basis_gym::pack::{Pack, Quarantined};
 use basis_gym::parallel;
 use basis_gym::task::Task;
 
@@ -17,7 +17,7 @@ use crate::table::Table;
 
 /// Check that in every task of a pack the reference scores full and nothing scores nothing
 ///
-/// Every task that fails is listed with its reason; then the exit code is 6.
+/// Every task that fails is listed with its reason; then the exit code is 6, unless `--quarantine` deals with it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Directory of the pack
@@ -28,10 +28,13 @@ pub(crate) struct Arguments {
     /// Try every known attack on every task, and list what is rewarded
     #[arg(long)]
     attacks: bool,
+    /// Put the tasks that fail into quarantine, where nothing uses them, and take those that pass out of it
+    #[arg(long)]
+    quarantine: bool,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let pack = Pack::open(&arguments.pack).kind(Kind::Input)?;
+    let pack = Pack::open_whole(&arguments.pack).kind(Kind::Input)?;
     let workshop = machine::workshop(&context.settings, pack.blobs.clone())?;
     let map = |title: &str, work: &(dyn Fn(&Arc<Task>) -> Row + Sync)| {
         let progress = context.printer.progress(title, pack.tasks.len() as u64);
@@ -79,7 +82,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     if arguments.attacks {
         rows.extend(map("attacks", &|task| Row::Attacked(battery::strike(&workshop, task)))?);
     }
-    report(context, &pack, &rows)
+    report(context, &pack, &rows, arguments.quarantine)
 }
 
 /// What was found out about a task.
@@ -90,7 +93,7 @@ enum Row {
     Attacked(Vec<Blow>),
 }
 
-fn report(context: &Context<'_>, pack: &Pack, rows: &[Row]) -> Result<(), Failure> {
+fn report(context: &Context<'_>, pack: &Pack, rows: &[Row], quarantine: bool) -> Result<(), Failure> {
     let blows: Vec<Blow> = rows
         .iter()
         .flat_map(|row| if let Row::Attacked(blows) = row { blows.as_slice() } else { &[] })
@@ -134,6 +137,15 @@ fn report(context: &Context<'_>, pack: &Pack, rows: &[Row]) -> Result<(), Failur
         if !blows.is_empty() {
             context.printer.say(format_args!("{} attacks were tried", blows.len()));
         }
+    }
+    if quarantine {
+        let row = |((_, task), reasons): (&(String, String), &Vec<String>)| Quarantined {
+            task: task.clone(),
+            reason: reasons.join("; "),
+        };
+        Pack::quarantine(&pack.path, &failed.iter().map(row).collect::<Vec<_>>()).kind(Kind::Machine)?;
+        context.printer.say(format_args!("{} of {} tasks are in quarantine", failed.len(), pack.tasks.len()));
+        return Ok(());
     }
     match failed.len() {
         0 => Ok(()),

@@ -88,7 +88,7 @@ fn open_packs(given: &[PathBuf], context: &Context<'_>) -> Result<Vec<Pack>, Fai
         let uses = [(Use::Train, settings.pack_tasks), (Use::HeldOut, settings.probe_tasks)];
         return uses.into_iter().map(|(purpose, tasks)| packs::open(context, purpose, tasks)).collect();
     }
-    given.iter().map(|path| Pack::open(path).kind(Kind::Input)).collect()
+    given.iter().map(|path| Pack::open_whole(path).kind(Kind::Input)).collect()
 }
 
 fn report(context: &Context<'_>, lines: &[Line], dry_run: bool) {

@@ -2,6 +2,8 @@
 //!
 //! `pack.toml` is written last and holds the digests of the other files, so a pack is either whole or not there.
 
+mod quarantine;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +15,15 @@ use crate::gate::Evidence;
 use crate::project::Origin;
 use crate::task::{SCHEMA_VERSION, Task};
 
+pub use quarantine::Quarantined;
+
 /// A pack that has been read.
 pub struct Pack {
     /// Where it lies.
     pub path: PathBuf,
     /// What `pack.toml` says.
     pub manifest: Manifest,
-    /// Its tasks, in the order of the file.
+    /// Its tasks, in the order of the file, unless they are in quarantine.
     pub tasks: Vec<Arc<Task>>,
     /// Its trees.
     pub blobs: Arc<Blobs>,
@@ -117,11 +121,21 @@ impl Pack {
         Ok(manifest)
     }
 
-    /// Reads a pack and checks its digests. Trees are checked when they are used.
+    /// Reads a pack without the tasks that are in quarantine, and checks its digests. Trees are checked when they are used.
     ///
     /// # Errors
     /// [`PackError`] naming the file and what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, PackError> {
+        let list = quarantine::read(path)?;
+        let pack = Self::open_whole(path)?;
+        Ok(Self { tasks: quarantine::without(pack.tasks, &list), ..pack })
+    }
+
+    /// The same with all tasks, for those who judge them or look at what was done with them.
+    ///
+    /// # Errors
+    /// As [`Pack::open`].
+    pub fn open_whole(path: &Path) -> Result<Self, PackError> {
         let manifest_path = path.join("pack.toml");
         let text = std::fs::read_to_string(&manifest_path).map_err(|error| PackError::Missing {
             path: path.to_path_buf(),
