@@ -487,6 +487,15 @@ pub(super) const BAD: &[Bad] = &[
         }),
     ),
     bad(
+        "control that has the bug",
+        "repro",
+        "G3",
+        "reference.fails_on_fixed",
+        Spoil::Hidden(|hidden, store| {
+            hidden["control"] = store(&HEALTHY.replace("    if value < low:\n        return low\n", ""));
+        }),
+    ),
+    bad(
         "bug that is not there",
         "repro",
         "G3",

@@ -1,5 +1,6 @@
 //! Issue reproduction: issue and repository in, one script out that exits with 1 where the issue is and with 0 where it is
-//! not. Judged on buggy and fixed trees and on rewrites of both, each twice, in fresh sandboxes and shuffled order.
+//! not. Judged on buggy and fixed trees, on rewrites of both and on a fixed tree with another bug, each twice, in fresh sandboxes and
+//! shuffled order; at last it has to enter the broken function.
 
 use std::sync::Arc;
 
@@ -12,13 +13,16 @@ use super::{Build, Rejection, Skill, Teacher};
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
+use crate::grade::marked::marked;
 use crate::grade::restate::restated;
 use crate::grade::rewrites::rewrites;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
+use crate::languages::python::environment::WORKDIR;
 use crate::record::BugRecord;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
 
+mod control;
 mod script;
 mod teacher;
 #[cfg(test)]
@@ -39,6 +43,11 @@ pub(crate) struct Hidden {
     fixed: TreeId,
     buggy_rewrite: Option<TreeId>,
     fixed_rewrite: Option<TreeId>,
+    /// Files that make the buggy tree healthy but for a bug that the issue has nothing to do with.
+    control: Option<TreeId>,
+    /// The file of the broken function and its name.
+    path: String,
+    function: String,
     /// The failing call, what it should give, and the imports that it needs, for the reference and the teacher.
     call: String,
     expected: String,
@@ -51,7 +60,7 @@ impl Skill for Repro {
     }
 
     fn grader(&self) -> &'static str {
-        "repro/1"
+        "repro/2"
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
@@ -76,6 +85,9 @@ impl Skill for Repro {
             fixed: patch(fixed)?,
             buggy_rewrite: rewrite(&record.buggy).map(|text| patch(&text)).transpose()?,
             fixed_rewrite: rewrite(&record.fixed).map(|text| patch(&text)).transpose()?,
+            control: control::find(build, record, &issue, &imports, rng)?,
+            path: path.clone(),
+            function: record.mutation.function.clone(),
             call: issue.call,
             expected: issue.expected,
             imports,
@@ -114,6 +126,9 @@ impl Skill for Repro {
                 }
                 return Ok(nothing(failure(&name, exit), format!("{name}: {exit}, expected {expected}"), table));
             }
+        }
+        if let Some(detail) = hidden.misses(workshop, task, &buggy, text)? {
+            return Ok(nothing("irrelevant", detail, table));
         }
         Ok(full(table))
     }
@@ -158,7 +173,28 @@ impl Hidden {
             sides.push(("buggy_rewrite", Some(buggy), Exit::Failure));
             sides.push(("fixed_rewrite", Some(fixed), Exit::Correct));
         }
+        if let Some(control) = &self.control {
+            sides.push(("control", Some(read(control)?), Exit::Correct));
+        }
         Ok(sides)
+    }
+
+    /// Whether the script tells the sides apart without entering the broken function.
+    fn misses(
+        &self,
+        workshop: &Workshop,
+        task: &Task,
+        buggy: &Tree,
+        text: &str,
+    ) -> Result<Option<String>, InvalidCause> {
+        // A function of the submission, which cannot contain its own hash.
+        let mark = format!(".{}", &blake3::hash(format!("{}{text}", task.id).as_bytes()).to_hex()[..32]);
+        let source = buggy.text(&self.path).unwrap_or_default();
+        let Some(marked) = marked(source, &self.function, &format!("{WORKDIR}/{mark}")) else { return Ok(None) };
+        let mut patch = Tree::new();
+        patch.insert(self.path.clone(), marked);
+        let enters = script::enters(workshop, &task.context.tests, &[buggy, &patch], text, &mark)?;
+        Ok((!enters).then(|| format!("`{}` is not entered", self.function)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The script: where it is handed in, how it is run, and what its exit status means.
 
-use basis_sandbox::{Command, Outcome};
+use basis_sandbox::{Command, Outcome, Sandbox, SandboxError};
 
 use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
@@ -44,6 +44,22 @@ pub(super) fn submitted(submission: &Submission) -> Result<&str, (&'static str, 
     Ok(text)
 }
 
+/// Whether the script, in a fresh sandbox, makes the functions that leave a mark be entered.
+pub(super) fn enters(
+    workshop: &Workshop,
+    tests: &TestSetup,
+    layers: &[&Tree],
+    script: &str,
+    mark: &str,
+) -> Result<bool, InvalidCause> {
+    let (_, mut sandbox) = run_once(workshop, tests, layers, script)?;
+    match sandbox.read(mark, 0) {
+        Ok(_) => Ok(true),
+        Err(SandboxError::Lost(error)) => Err(InvalidCause::Sandbox(error)),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Runs the script in a fresh sandbox, and once more when it was killed, which may have come from outside. Nothing but the script is
 /// taken from the agent's tree.
 pub(super) fn run(
@@ -52,24 +68,30 @@ pub(super) fn run(
     layers: &[&Tree],
     script: &str,
 ) -> Result<Exit, InvalidCause> {
-    match run_once(workshop, tests, layers, script)? {
-        Exit::Killed => run_once(workshop, tests, layers, script),
+    match run_once(workshop, tests, layers, script)?.0 {
+        Exit::Killed => Ok(run_once(workshop, tests, layers, script)?.0),
         exit => Ok(exit),
     }
 }
 
-fn run_once(workshop: &Workshop, tests: &TestSetup, layers: &[&Tree], script: &str) -> Result<Exit, InvalidCause> {
-    let lost = |error: basis_sandbox::SandboxError| InvalidCause::Sandbox(error.to_string());
+fn run_once(
+    workshop: &Workshop,
+    tests: &TestSetup,
+    layers: &[&Tree],
+    script: &str,
+) -> Result<(Exit, Box<dyn Sandbox>), InvalidCause> {
+    let lost = |error: SandboxError| InvalidCause::Sandbox(error.to_string());
     let mut sandbox = workshop.sandbox(tests, layers, &workshop.suite_limits(tests))?;
     sandbox.write(SCRIPT, script.as_bytes()).map_err(lost)?;
     let output = sandbox.exec(&Command::new(["python3", SCRIPT])).map_err(lost)?;
-    Ok(match output.outcome {
+    let exit = match output.outcome {
         Outcome::Exited(0) => Exit::Correct,
         Outcome::Exited(1) => Exit::Failure,
         Outcome::Exited(_) => Exit::Broken,
         Outcome::Signalled(_) | Outcome::OutOfMemory | Outcome::TooMuchOutput | Outcome::Interrupted => Exit::Killed,
         Outcome::TimedOut => Exit::TimedOut,
-    })
+    };
+    Ok((exit, sandbox))
 }
 
 /// The import lines of the test file that showed the failing call.

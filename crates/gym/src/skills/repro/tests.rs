@@ -1,6 +1,13 @@
 //! Golden cases: honest scripts, and the reproduction attacks that were measured against a naive grader.
 
-use crate::skills::tests::{Case, check};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Build, Hidden, control};
+use crate::draft;
+use crate::issue::Issue;
+use crate::skills::tests::{Case, check, tasks};
+use crate::testkit;
 
 fn script(text: &str, reward: f64, code: &'static str) -> Case {
     Case::file("repro.py", text, reward, code)
@@ -27,5 +34,34 @@ fn a_script_must_follow_the_behaviour_and_nothing_else() {
             script(remembers, 0.0, "fails_on_fixed|source_dependent"),
             Case::answer("Done.", 0.0, "no_artifact"),
         ],
+    );
+}
+
+#[test]
+fn a_script_has_to_enter_the_broken_function_in_whichever_process() {
+    let (_directory, workshop, tasks) = tasks("repro");
+    let hidden: Hidden = draft::hidden(&tasks[0]).expect("a hidden part");
+    let buggy = workshop.blobs.tree(&hidden.buggy).expect("a tree");
+    let misses = |text: &str| hidden.misses(&workshop, &tasks[0], &buggy, text).expect("a sandbox").is_some();
+    let call = "from pkg.limits import cap_value; cap_value(0, 1, 5)";
+    assert!(!misses(call));
+    assert!(!misses(&format!("import subprocess, sys\nsubprocess.run([sys.executable, '-c', {call:?}])\n")));
+    assert!(misses("import pkg.limits\nraise SystemExit(1)\n"));
+}
+
+#[test]
+fn the_control_is_healthy_but_for_a_bug_somewhere_else() {
+    let (_directory, workshop) = testkit::workshop();
+    let record = testkit::record(&workshop);
+    let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
+    let issue = Issue { text: String::new(), call: "cap_value(0, 1, 5)".into(), expected: "1".into() };
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let id = control::find(&build, &record, &issue, "from pkg.limits import cap_value", &mut rng);
+    let control =
+        workshop.blobs.tree(&id.expect("sandboxes work").expect("there is another function")).expect("a tree");
+    assert_eq!(control.text("pkg/limits.py"), record.fixed.text("pkg/limits.py"));
+    assert_ne!(
+        control.text("pkg/report.py").expect("it is changed"),
+        record.fixed.text("pkg/report.py").expect("text")
     );
 }
