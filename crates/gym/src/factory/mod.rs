@@ -58,6 +58,9 @@ impl Yield {
         let out: Vec<Task> = out;
         for task in &out {
             self.count(&format!("rejected {}: {}", task.skill, objection.code));
+            if let Some(gated) = self.funnel.get_mut(&format!("gated {}", task.skill)) {
+                *gated -= 1;
+            }
             for row in self.evidence.iter_mut().filter(|row| row.task == task.id) {
                 row.passed = false;
                 row.reason = format!("{}: {}", objection.code, objection.detail);
