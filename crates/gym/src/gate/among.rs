@@ -39,6 +39,14 @@ const BENCHMARKS: [&str; 24] = [
     "conan",
 ];
 
+/// What is asked of several tasks together: the gate's number, and the question.
+pub static AMONG: [(&str, &str); 4] = [
+    ("G11", "is it made of a project that no public benchmark is made of?"),
+    ("G2", "does it stand beside the other task of its pair, with the other label?"),
+    ("G8", "does what the changes look like not tell their labels?"),
+    ("G10", "is it unlike every other task?"),
+];
+
 /// Objections by position in `tasks`, with the gate's number; at most one for each.
 pub fn among<'a>(tasks: &[&'a Task]) -> Vec<(&'a Task, &'static str, Objection)> {
     let mut found = Vec::new();

@@ -18,7 +18,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use among::among;
+pub use among::{AMONG, among};
 pub use appearance::{Appearance, appearance, telling_pairs};
 pub use difficulty::Difficulty;
 pub use examine::{Depth, Examination, GATES, Gate, Objection, Run, examine, trivial_beyond_share};

@@ -176,3 +176,25 @@ fn trivial_tasks_may_make_up_a_tenth() {
     assert_eq!(beyond(20), ["2", "3"]);
     assert!(beyond(40).is_empty());
 }
+
+#[test]
+fn the_reference_lists_every_gate() {
+    let mut text = String::from(
+        "# Gates\n\nWhat `basis gate PACK --strict` asks of every task, in this order; the first objection ends it. Without `--strict`, and when a pack is\nmade, only G2 and G3 are asked, twice, and of a pack that is made what changes look like (G8). Each answer keeps its evidence: what was handed in, the grade and the time of each run, the grader's\nversion, and a hash of interpreter and test setup. `bad-tasks.md` has tasks that each gate stops.\n\n| gate | question |\n| --- | --- |\n",
+    );
+    for gate in super::GATES {
+        let _ = writeln!(text, "| {} | {} |", gate.code, gate.question);
+    }
+    text.push_str("\nOf all tasks of a pack together:\n\n| gate | question |\n| --- | --- |\n");
+    for (code, question) in super::AMONG.iter().chain(&[("G8", "are at most a tenth of the tasks trivial?")]) {
+        let _ = writeln!(text, "| {code} | {question} |");
+    }
+    let depth = Depth::default();
+    let _ = write!(
+        text,
+        "\nThe reference is judged {} times: in other time zones and with other hashes of strings, the last ones several at once.\nSo many agreeing judgments leave a share of flaky ones of at most {:.0} % (95 %).\n",
+        depth.reference,
+        100.0 * depth.flake_bound()
+    );
+    testkit::document("gates.md", &text);
+}
