@@ -1,5 +1,7 @@
 //! From a package to gated tasks and to a measured policy.
 
+use basis_gym::episode::{Grade, Score};
+use basis_gym::store::{self, EpisodeFilter, Reader, Regrader};
 use serde_json::Value;
 
 use crate::support::World;
@@ -87,6 +89,38 @@ fn a_package_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not(
     assert!(rates(&nothing).iter().all(|rate| *rate == 0.0), "{nothing}");
     let shown = world.run(&["show", "last", "1"]);
     assert!(shown.contains("== task") && shown.contains("== grade"), "{shown}");
+}
+
+#[test]
+fn regrading_takes_back_what_an_older_grader_gave() {
+    let world = World::new();
+    package(&world);
+    let mined = world.run(&["mine", "project", "--records", "1", "--skills", "localize,edit", "--out", "pack"]);
+    assert!(mined.starts_with("exit code 0"), "{mined}");
+    let nothing = world.run(&["eval", "pack", "--policy", "nothing", "-k", "1"]);
+    assert!(nothing.starts_with("exit code 0"), "{nothing}");
+    // As if a grader had been content with nothing when the run was made.
+    let run = store::find_run(&world.path().join(".basis/runs"), "last").unwrap();
+    let id = {
+        let reader = Reader::open(&run).unwrap();
+        let row = reader.rows(&EpisodeFilter::default()).unwrap().into_iter().find(|row| row.skill == "edit").unwrap();
+        let episode = reader.episode(&row.id.to_string()).unwrap();
+        drop(reader);
+        let score = Score { reward: 1.0, code: "ok".into(), detail: String::new(), table: Vec::new() };
+        Regrader::open(&run).unwrap().replace(row.id, &episode.1, Grade::Scored(score)).unwrap();
+        row.id
+    };
+    let taken_back = format!("{id} eval/0/");
+    for (arguments, changed, wrote) in [
+        (&["regrade", "last", "--pack", "pack", "--dry-run"][..], "1 of 2 grades changed", "nothing was written"),
+        (&["regrade", "last", "--pack", "pack"][..], "1 of 2 grades changed", "the old grades are kept in the run"),
+        (&["regrade", "last", "--pack", "pack"][..], "0 of 2 grades changed", ""),
+    ] {
+        let text = world.run(arguments);
+        assert!(text.starts_with("exit code 0") && text.contains(changed) && text.contains(wrote), "{text}");
+        let says_which = text.contains(&taken_back) && text.contains("1 (ok) -> 0 (");
+        assert_eq!(says_which, changed.starts_with('1'), "{text}");
+    }
 }
 
 #[test]
