@@ -24,7 +24,7 @@ fn engine() -> Option<[String; 2]> {
 /// Task, sample and verdict of each episode that a policy plays on `pack`.
 fn verdicts(world: &World, policy: &str, backend: &[String]) -> Vec<(String, u32, Grade)> {
     let runs = format!("run.dir=runs-{policy}-{}", backend.len());
-    let mut arguments = vec!["eval", "pack", "--policy", policy, "-k", "2", "--set", &runs];
+    let mut arguments = vec!["eval", "pack", "--policy", policy, "-k", "1", "--set", &runs];
     arguments.extend(backend.iter().flat_map(|setting| ["--set", setting]));
     let text = world.run(&arguments);
     assert!(text.starts_with("exit code 0"), "{text}");
@@ -41,12 +41,12 @@ fn verdicts(world: &World, policy: &str, backend: &[String]) -> Vec<(String, u32
 fn verdicts_are_the_same_in_namespaces_and_in_containers() {
     let Some(engine) = engine() else { return };
     let world = World::new();
-    let mined = world.run(&["mine", "generated:7", "--records", "4", "--out", "pack"]);
+    let mined = world.run(&["mine", "generated:7", "--records", "2", "--out", "pack"]);
     assert!(mined.starts_with("exit code 0"), "{mined}");
     let mut rewards = Vec::new();
     for policy in ["reference", "nothing", "scripted"] {
         let [namespace, container] = [&[][..], &engine].map(|backend| verdicts(&world, policy, backend));
-        assert!(namespace.len() >= 6, "{namespace:?}");
+        assert!(namespace.len() >= 4, "{namespace:?}");
         assert_eq!(namespace, container, "{policy}");
         for (task, _, grade) in namespace {
             match grade {

@@ -71,6 +71,8 @@ fn copy(role: &str, backend: &dyn Backend, marker: &str) -> Command {
         .env(BACKEND, backend.name())
         .env(MARKER, marker)
         .stdout(Stdio::piped());
+    #[cfg(feature = "kubernetes-tests")]
+    command.envs(crate::clusters::environment());
     command
 }
 
@@ -78,7 +80,7 @@ fn copy(role: &str, backend: &dyn Backend, marker: &str) -> Command {
 #[test]
 fn controller() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let backend = crate::fixture::open(&std::env::var(BACKEND).expect("given")).expect("opened");
+    let backend = crate::results::open(&std::env::var(BACKEND).expect("given")).expect("opened");
     let marker = std::env::var(MARKER).expect("given");
     if role == "many" {
         println!("ready");

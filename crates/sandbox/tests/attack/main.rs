@@ -6,6 +6,12 @@
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
 mod closed;
+#[cfg(feature = "kubernetes-tests")]
+#[path = "../kubernetes/cluster/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of the backend use all of it")]
+mod cluster;
+#[cfg(feature = "kubernetes-tests")]
+mod clusters;
 mod ends;
 mod files;
 #[path = "../conformance/fixture.rs"]

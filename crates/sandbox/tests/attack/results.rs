@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use basis_sandbox::{Backend, SandboxError, backends};
 
-use crate::registry;
+use crate::{Attack, registry};
 
 /// What came of one attack: nothing, or the message of the check that failed.
-type Result = std::result::Result<(), String>;
+pub(crate) type Result = std::result::Result<(), String>;
 
 /// Fails the calling test unless the attack is contained on every backend.
 pub(crate) fn check(number: usize) {
@@ -29,21 +29,36 @@ pub(crate) fn result(number: usize, backend: usize) -> Result {
 
 fn run(number: usize, backend: usize) -> Result {
     let attack = registry::ALL.iter().find(|attack| attack.number == number).expect("registered");
-    let caught = catch_unwind(AssertUnwindSafe(|| (attack.run)(opened()[backend].as_ref())));
+    attempt(attack, opened()[backend].as_ref())
+}
+
+/// Runs an attack on a backend.
+pub(crate) fn attempt(attack: &Attack, backend: &dyn Backend) -> Result {
+    let caught = catch_unwind(AssertUnwindSafe(|| (attack.run)(backend)));
     caught.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
     })
 }
 
-/// The backends of the registry that this machine can run.
+/// The backends of the registry that this machine can run; pods have a test of their own.
 pub(crate) fn opened() -> &'static [Arc<dyn Backend>] {
     static OPENED: OnceLock<Vec<Arc<dyn Backend>>> = OnceLock::new();
-    OPENED.get_or_init(|| backends::names().iter().filter_map(|name| available(name)).collect())
+    let names = || backends::names().iter().filter(|name| **name != "kubernetes");
+    OPENED.get_or_init(|| names().filter_map(|name| available(name)).collect())
+}
+
+/// Opens a backend; pods only in a cluster that was named.
+pub(crate) fn open(name: &str) -> std::result::Result<Arc<dyn Backend>, SandboxError> {
+    match name {
+        #[cfg(feature = "kubernetes-tests")]
+        "kubernetes" => crate::clusters::open_named(),
+        _ => crate::fixture::open(name),
+    }
 }
 
 fn available(name: &str) -> Option<Arc<dyn Backend>> {
-    match crate::fixture::open(name) {
+    match open(name) {
         Ok(backend) => Some(backend),
         Err(SandboxError::Unavailable { backend, reason }) => {
             eprintln!("skipped: backend `{backend}` is not available here: {reason}");

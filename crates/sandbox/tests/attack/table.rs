@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{registry, results};
 
@@ -18,10 +19,10 @@ const UPDATE: &str = "UPDATE_SECURITY_TABLE";
 const HAND_OVER: &str = "BASIS_ATTACK_RESULTS";
 /// An id that belongs to nobody.
 const USER: u32 = 64_243;
-const CONTAINED: &str = "contained";
+pub(crate) const CONTAINED: &str = "contained";
 
-/// Results of one column, in the order of the attacks.
-type Columns = BTreeMap<String, Vec<String>>;
+/// Results by column, in the order of the attacks.
+pub(crate) type Columns = BTreeMap<String, Vec<String>>;
 
 #[test]
 fn the_reference_says_what_this_suite_gives() {
@@ -38,6 +39,13 @@ fn the_reference_says_what_this_suite_gives() {
             assert_eq!(cell, CONTAINED, "{column}: {} ({})", attack.number, attack.name);
         }
     }
+    compare(columns);
+}
+
+/// Holds the reference to these columns, or writes them.
+pub(crate) fn compare(mut columns: Columns) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let text = fs::read_to_string(REFERENCE).expect("the reference is there");
     let (head, rest) = text.split_once(BEGIN).expect("the reference has a place for the table");
     let (old, tail) = rest.split_once(END).expect("the place has an end");
@@ -60,11 +68,15 @@ fn own() -> Columns {
 }
 
 fn column(backend: usize) -> Vec<String> {
-    let cell = |attack: &crate::Attack| match results::result(attack.number, backend) {
+    registry::ALL.iter().map(|attack| cell(&results::result(attack.number, backend))).collect()
+}
+
+/// A result as the table shows it.
+fn cell(result: &results::Result) -> String {
+    match result {
         Ok(()) => CONTAINED.to_owned(),
         Err(message) => format!("not contained: {}", message.replace(['\n', '\t'], " ")),
-    };
-    registry::ALL.iter().map(cell).collect()
+    }
 }
 
 fn as_user() -> Columns {
