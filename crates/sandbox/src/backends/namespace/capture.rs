@@ -62,10 +62,6 @@ pub(super) fn follow<'a>(
     start: Instant,
     wall: Option<Duration>,
 ) -> Result<Ended<'a>, SandboxError> {
-    if let Some(interrupt) = around.interrupt {
-        // Whoever interrupted earlier meant an earlier command.
-        drain_event(interrupt);
-    }
     let limits = &around.spec.limits;
     let wall = wall.unwrap_or(limits.wall).min(limits.wall).min(LONGEST);
     let mut run = Run {
@@ -290,11 +286,4 @@ impl<'a> Run<'a> {
         let shell_lives = self.end.as_ref().is_some_and(|end| end.by_shell) && self.stop.is_none();
         Ended { output, reported: self.end.is_some(), shell_lives, ends: self.ends }
     }
-}
-
-/// Takes back what was written to an event descriptor.
-fn drain_event(event: &OwnedFd) {
-    let mut count = [0; 8];
-    // It is of the kind that does not block.
-    let _ = rustix::io::read(event, &mut count);
 }

@@ -92,6 +92,16 @@ impl BoxSandbox {
         }
     }
 
+    /// Whoever interrupted earlier meant an earlier command. Called before a command is started: as soon as it runs, somebody may
+    /// interrupt it.
+    fn forget_interrupts(&self) {
+        if let Some(event) = self.interrupt.get() {
+            let mut count = [0; 8];
+            // It is of the kind that does not block.
+            let _ = rustix::io::read(event.as_ref(), &mut count);
+        }
+    }
+
     /// Follows what was started to its end and settles what became of the box.
     fn follow<'a>(
         &mut self,
@@ -173,6 +183,7 @@ impl Sandbox for BoxSandbox {
         let request = BoxRequest::Execute { argv: command.argv.clone(), env, cwd: command.cwd.clone() };
         let Pipes { input, outputs, inside } = Pipes::new()?;
         let count = if command.report { 4 } else { 3 };
+        self.forget_interrupts();
         let start = Instant::now();
         let sent = wire.send_with(&request, &inside.each_ref().map(AsFd::as_fd)[..count]);
         // Held here, the other ends would keep the streams open after the end of the command.
@@ -199,6 +210,7 @@ impl Sandbox for BoxSandbox {
             None => Shell::open(self.wire()?, &self.spec)?,
         };
         let text = [line.text.as_bytes(), b"\0"].concat();
+        self.forget_interrupts();
         let (ends, start) = shell.start(&text);
         let ended = self.follow(ends, start, line.wall, sink)?;
         let (mut output, reported, lives) = Shell::after(ended);
