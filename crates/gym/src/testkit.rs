@@ -58,7 +58,7 @@ pub(crate) fn project() -> crate::project::Project {
     crate::project::Project { name: "pkg".into(), version: String::new(), tree, tests, origin }
 }
 
-const LIMITS: &str = "\
+pub(crate) const LIMITS: &str = "\
 def cap_value(value, low, high):
     \"\"\"Return value, but at least low and at most high.
 

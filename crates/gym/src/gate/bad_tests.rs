@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::grade::Workshop;
 use crate::task::Task;
+use crate::testkit::LIMITS as HEALTHY;
 use crate::tree::{Tree, TreeId};
 
 /// One kind of bad task.
@@ -559,16 +560,3 @@ pub(super) const BAD: &[Bad] = &[
         Spoil::Row(|task| task.prompt.push_str("\nindex 0123..4567 100644\n")),
     ),
 ];
-
-const HEALTHY: &str = "\
-def cap_value(value, low, high):
-    \"\"\"Return value, but at least low and at most high.
-
-    Example: cap_value(9, 1, 5) == 5
-    \"\"\"
-    if value < low:
-        return low
-    if value > high:
-        return high
-    return value
-";

@@ -102,8 +102,8 @@ impl<'a> Mutant<'a> {
         let mutation = self.mutations.0;
         let calls = baseline.coverage.as_ref().zip(project.tree.text(&mutation.path));
         let calls = calls.map(|(coverage, source)| coverage.calls_of(&mutation.path, source, mutation.line));
-        let record = record(project, self.mutations, &self.overlay, (fail_to_pass, pass_to_pass), guards, symptoms);
-        Ok(BugRecord { calls: calls.unwrap_or_default(), ..record })
+        let seen = (symptoms, calls.unwrap_or_default());
+        Ok(record(project, self.mutations, &self.overlay, (fail_to_pass, pass_to_pass), guards, seen))
     }
 }
 
@@ -207,7 +207,7 @@ fn record(
     overlay: &Tree,
     (fail_to_pass, pass_to_pass): (Vec<TestId>, Vec<TestId>),
     guards: Guards,
-    symptoms: Vec<Symptom>,
+    (symptoms, calls): (Vec<Symptom>, Vec<String>),
 ) -> BugRecord {
     let mut buggy = project.tree.clone();
     overlay.iter().for_each(|(path, bytes)| buggy.insert(path, bytes));
@@ -225,7 +225,7 @@ fn record(
         guards: guards.tests,
         processor: guards.processor,
         symptoms,
-        calls: Vec::new(),
+        calls,
     }
 }
 

@@ -9,6 +9,10 @@ mod namespace;
 mod options;
 #[cfg(target_os = "linux")]
 mod processes;
+#[cfg(any(target_os = "linux", feature = "kubernetes"))]
+mod same_bytes;
+#[cfg(target_os = "linux")]
+mod trial;
 
 pub use options::{ContainerOptions, KubernetesOptions, Medium, Options};
 

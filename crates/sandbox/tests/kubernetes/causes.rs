@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, Effect, Fault, NAMESPACE};
 use crate::fixture::{empty, layer, shell, spec, text};
-use crate::{has_containers, open, options};
+use crate::{open, options, start};
 
 fn lost<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
     match result {
@@ -35,10 +35,7 @@ fn an_image_that_does_not_exist_is_said_at_once_and_leaves_nothing() {
 
 #[test]
 fn a_registry_that_is_busy_is_waited_for() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let mut options = options(&cluster);
     options.kubernetes.image = "registry.example/busy:1".into();
     let backend = backends::open_with("kubernetes", &options).expect("opened");
@@ -75,10 +72,7 @@ fn a_quota_and_a_role_that_refuse_pods_are_named() {
 
 #[test]
 fn a_network_that_nobody_cuts_off_is_noticed() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     cluster.state.node.isolated.store(false, std::sync::atomic::Ordering::Relaxed);
     let backend = open(&cluster);
     let layer = layer(&[]);
@@ -89,10 +83,7 @@ fn a_network_that_nobody_cuts_off_is_noticed() {
 
 #[test]
 fn a_lost_answer_does_not_make_a_second_pod() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     cluster.fault(Fault { method: "POST", address: "pods", effect: Effect::Lost });
     cluster.fault(Fault::answer("GET", "exec", 429, "TooManyRequests", "try later"));
@@ -103,10 +94,7 @@ fn a_lost_answer_does_not_make_a_second_pod() {
 
 #[test]
 fn an_evicted_pod_is_a_lost_sandbox_with_the_reason() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     let pod = cluster.pod();
@@ -125,10 +113,7 @@ fn an_evicted_pod_is_a_lost_sandbox_with_the_reason() {
 
 #[test]
 fn a_preempted_pod_and_a_deleted_one_are_told_apart_while_a_command_runs() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     for preempted in [true, false] {
         let (_layer, mut sandbox) = empty(backend.as_ref());
@@ -159,10 +144,7 @@ fn a_preempted_pod_and_a_deleted_one_are_told_apart_while_a_command_runs() {
 
 #[test]
 fn a_container_that_memory_ran_out_for_is_an_outcome_and_then_a_lost_sandbox() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     let pod = cluster.pod();
@@ -174,10 +156,7 @@ fn a_container_that_memory_ran_out_for_is_an_outcome_and_then_a_lost_sandbox() {
 
 #[test]
 fn a_pod_ends_with_its_lease() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let mut options = options(&cluster);
     options.kubernetes.lease = Duration::from_secs(15);
     let backend = backends::open_with("kubernetes", &options).expect("opened");
@@ -188,10 +167,7 @@ fn a_pod_ends_with_its_lease() {
 
 #[test]
 fn a_connection_that_breaks_is_a_lost_sandbox_and_the_pod_ends() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     let mut sink = |_: Stream, _: &[u8]| cluster.state.broken.send_modify(|count| *count += 1);

@@ -11,8 +11,6 @@ use std::time::Duration;
 use basis_sandbox::Backend;
 use basis_sandbox::backends::{self, KubernetesOptions, Options};
 
-use crate::cluster::Cluster;
-
 #[allow(dead_code, reason = "not every fact holds for pods")]
 #[path = "../conformance/commands.rs"]
 mod commands;
@@ -110,8 +108,7 @@ fn on_a_cluster(check: fn(&dyn Backend)) {
             backends::open_with("kubernetes", &Options { kubernetes, ..Options::default() }).expect("opened");
         return check(backend.as_ref());
     }
-    if crate::has_containers() {
-        let cluster = Cluster::start();
+    if let Some(cluster) = crate::start() {
         check(crate::open(&cluster).as_ref());
     }
 }

@@ -45,6 +45,11 @@ fn refused(options: &Options) -> SandboxError {
     backends::open_with("kubernetes", options).err().expect("refused")
 }
 
+/// A cluster of our own, where this machine lets us run its containers.
+fn start() -> Option<Cluster> {
+    has_containers().then(Cluster::start)
+}
+
 /// Whether this machine lets us run containers; says why not.
 fn has_containers() -> bool {
     let tried = std::process::Command::new("unshare")

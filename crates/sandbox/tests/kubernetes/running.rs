@@ -7,14 +7,11 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::fixture::{empty, layer, limited, run, shell, spec, text};
-use crate::{has_containers, open, options};
+use crate::{open, options, start};
 
 #[test]
 fn one_watch_serves_all_pods_and_begins_again_when_it_is_too_old() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_one, mut first) = empty(backend.as_ref());
     let (_other, mut second) = empty(backend.as_ref());
@@ -46,10 +43,7 @@ fn pods_are_started_no_faster_than_allowed() {
 
 #[test]
 fn everything_is_gone_when_the_backend_is() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     drop(backend);
@@ -61,10 +55,7 @@ fn everything_is_gone_when_the_backend_is() {
 
 #[test]
 fn pods_go_with_the_object_of_their_run() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let all: Vec<_> = (0..3).map(|_| empty(backend.as_ref())).collect();
     let map = cluster.objects("configmaps")[0]["metadata"]["name"].as_str().expect("a name").to_owned();
@@ -75,10 +66,7 @@ fn pods_go_with_the_object_of_their_run() {
 
 #[test]
 fn a_pod_of_someone_else_is_nobodys_business() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, sandbox) = empty(backend.as_ref());
     let pod = json!({ "metadata": { "name": "other", "labels": { "app": "else" } }, "spec": { "containers": [{ "image": "none" }] } });
@@ -89,10 +77,7 @@ fn a_pod_of_someone_else_is_nobodys_business() {
 
 #[test]
 fn what_runs_has_a_user_of_its_own_and_neither_token_nor_rights() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     let pod = cluster.objects("pods")[0].clone();
@@ -106,10 +91,7 @@ fn what_runs_has_a_user_of_its_own_and_neither_token_nor_rights() {
 
 #[test]
 fn nothing_inside_ends_the_container_or_keeps_it_from_ending() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     run(sandbox.as_mut(), "echo kept > file; echo x > /basis/stop; kill -9 -1");
@@ -124,10 +106,7 @@ fn nothing_inside_ends_the_container_or_keeps_it_from_ending() {
 
 #[test]
 fn a_command_can_be_interrupted_and_heard_while_it_runs() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = empty(backend.as_ref());
     let interrupter = sandbox.interrupter().expect("made");
@@ -147,10 +126,7 @@ fn a_command_can_be_interrupted_and_heard_while_it_runs() {
 
 #[test]
 fn processes_are_limited_by_the_user_of_the_pod() {
-    if !has_containers() {
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = start() else { return };
     let backend = open(&cluster);
     let (_layer, mut sandbox) = limited(backend.as_ref(), |limits| limits.processes = 20);
     let greedy = "echo start; for i in $(seq 100); do sleep 60 & echo one more; done";

@@ -22,8 +22,8 @@ use crate::backends::namespace::backend::{check, raise_open_files};
 use crate::backends::namespace::client::{Ground, NewBox};
 use crate::backends::namespace::protocol::{BoxRequest, BoxSpec, Channel};
 use crate::backends::namespace::sandbox::BoxSandbox;
-use crate::backends::{ContainerOptions, Options};
-use crate::{Backend, Command, Enforcement, Limits, Outcome, Sandbox, SandboxError, SandboxSpec, Strength};
+use crate::backends::{ContainerOptions, Options, trial};
+use crate::{Backend, Enforcement, Limits, Sandbox, SandboxError, SandboxSpec, Strength};
 
 /// How long the first process of a container may take to call in after the engine has started it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -218,27 +218,13 @@ fn check_network(process: i32) -> Result<(), SandboxError> {
 /// Tries everything once, and looks whether the limits that the engine took are in force.
 fn probe(shared: &Arc<Shared>) -> Result<Kept, SandboxError> {
     let limits = Limits::default();
-    let spec = SandboxSpec {
-        root: Vec::new(),
-        layers: vec!["/usr/bin".into()],
-        workdir: "/work".into(),
-        mounts: Vec::new(),
-        env: std::collections::BTreeMap::new(),
-        limits: limits.clone(),
-    };
-    let made = shared.make(&spec, true)?;
+    let made = shared.make(&trial::spec(limits.clone()), true)?;
     let group = &made.container.group;
     let kept = Kept {
         memory: group.memory_limit() == Some(limits.memory_bytes),
         processes: group.process_limit() == Some(limits.processes + 1),
     };
-    let mut sandbox = attach(made)?;
-    let output = sandbox.exec(&Command::new(["/bin/sh", "-c", "exit 7"]))?;
-    if output.outcome != Outcome::Exited(7) {
-        let reason = format!("a trial command ended with {:?}: {}", output.outcome, output.stderr.text());
-        return Err(unavailable(reason));
-    }
-    sandbox.destroy()?;
+    trial::run(NAME, attach(made)?)?;
     Ok(kept)
 }
 

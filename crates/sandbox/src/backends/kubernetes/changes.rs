@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
 
 use super::connection::Connection;
 use super::script;
 use super::tree::{Entry, Kind, Tree};
+use crate::backends::same_bytes::same_bytes;
 use crate::{Change, ChangeKind, FileEdit, SandboxError};
 
 /// Directories nested deeper than this are one [`ChangeKind::Special`].
@@ -175,23 +175,6 @@ async fn same(connection: &Connection, tree: &Tree, paths: &[String]) -> Result<
         }
     }
     Ok(same)
-}
-
-fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {
-    let (mut left, mut right) = ([0; 1 << 14], [0; 1 << 14]);
-    loop {
-        let count = one.read(&mut left)?;
-        if count == 0 {
-            return Ok(other.read(&mut right[..1])? == 0);
-        }
-        match other.read_exact(&mut right[..count]) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            other => other?,
-        }
-        if left[..count] != right[..count] {
-            return Ok(false);
-        }
-    }
 }
 
 #[cfg(test)]

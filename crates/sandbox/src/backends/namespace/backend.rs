@@ -8,6 +8,7 @@ use super::groups::Controller;
 use super::protocol::{BoxMount, BoxSpec};
 use super::root;
 use super::sandbox::BoxSandbox;
+use crate::backends::trial;
 use crate::{Backend, Enforcement, Mount, Sandbox, SandboxError, SandboxSpec, Strength};
 
 /// The name in the registry.
@@ -34,21 +35,7 @@ fn open_with(controllers: &[Controller]) -> Result<Arc<dyn Backend>, SandboxErro
 fn probe(backend: &NamespaceBackend) -> Result<(), SandboxError> {
     let processors = backend.client.groups().keep(Controller::Processors).then_some(1000);
     let limits = crate::Limits { millicpus: processors, ..crate::Limits::default() };
-    let spec = SandboxSpec {
-        root: Vec::new(),
-        layers: vec!["/usr/bin".into()],
-        workdir: "/work".into(),
-        mounts: Vec::new(),
-        env: std::collections::BTreeMap::new(),
-        limits,
-    };
-    let mut sandbox = backend.create(&spec)?;
-    let output = sandbox.exec(&crate::Command::new(["/bin/sh", "-c", "exit 7"]))?;
-    if output.outcome != crate::Outcome::Exited(7) {
-        let reason = format!("a trial command ended with {:?}: {}", output.outcome, output.stderr.text());
-        return Err(SandboxError::Unavailable { backend: NAME, reason });
-    }
-    sandbox.destroy()
+    trial::run(NAME, backend.create(&trial::spec(limits))?)
 }
 
 pub(in crate::backends) fn raise_open_files() {

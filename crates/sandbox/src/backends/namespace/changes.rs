@@ -4,13 +4,14 @@
 //! an attribute. It copies whole files up on a mere `touch`, so content and mode are compared before anything counts.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
 use super::beneath;
 use super::unlock::unlocking;
+use crate::backends::same_bytes::same_bytes;
 use crate::{Change, ChangeKind, FileEdit};
 
 /// Directories nested deeper than this are reported as one [`ChangeKind::Special`] and not looked into.
@@ -245,22 +246,6 @@ pub(super) fn is_whiteout(data: &Stat) -> bool {
 pub(super) fn is_opaque(directory: &OwnedFd) -> bool {
     let mut value = [0; 8];
     rustix::fs::fgetxattr(directory, OPAQUE, &mut value).is_ok_and(|length| &value[..length] == b"y")
-}
-
-fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {
-    let (mut left, mut right) = ([0; 1 << 14], [0; 1 << 14]);
-    loop {
-        let count = one.read(&mut left)?;
-        if count == 0 {
-            return Ok(other.read(&mut right[..1])? == 0);
-        }
-        if let Err(error) = other.read_exact(&mut right[..count]) {
-            return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(false) } else { Err(error) };
-        }
-        if left[..count] != right[..count] {
-            return Ok(false);
-        }
-    }
 }
 
 fn join(directory: &str, name: &str) -> String {

@@ -4,7 +4,10 @@
 //! with the private name and a socket as standard input. Its arguments are the lease, and what its control groups are to limit.
 #![expect(unsafe_code, reason = "a function that runs before main")]
 
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 
 use super::groups::Controller;
 use super::{spawner, sys};
@@ -18,9 +21,23 @@ type Entry = extern "C" fn();
 #[unsafe(link_section = ".init_array")]
 static ENTRY: Entry = enter;
 
-/// Forces the linker to keep [`ENTRY`].
-pub(in crate::backends) fn keep() {
+/// Starts this program again under a name that [`ENTRY`] knows, with nothing of ours but `control` as its standard input.
+pub(in crate::backends) fn start(
+    name: &str,
+    arguments: impl IntoIterator<Item = String>,
+    control: OwnedFd,
+) -> io::Result<Child> {
+    // Forces the linker to keep it.
     std::hint::black_box(&ENTRY);
+    Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(arguments)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(control))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 extern "C" fn enter() {

@@ -1,8 +1,7 @@
 //! The spawner as the controller sees it: a child process with a connection.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
 use super::entry;
 use super::groups::{Controller, Place};
@@ -22,19 +21,10 @@ impl Spawner {
     /// `controllers` for which they could be made.
     pub(super) fn start(lease: &Lease, controllers: &[Controller]) -> Result<(Self, Vec<Place>), SandboxError> {
         let failed = |error| SandboxError::system("start the sandbox spawner", error);
-        entry::keep();
         let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let process = Command::new("/proc/self/exe")
-            .arg0(entry::NAME)
-            .arg(lease.to_string())
-            .args(controllers.iter().map(|controller| controller.name()))
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs.into_fd()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
+        let names = controllers.iter().map(|controller| controller.name().to_owned());
+        let arguments = std::iter::once(lease.to_string()).chain(names);
+        let process = entry::start(entry::NAME, arguments, theirs.into_fd()).map_err(failed)?;
         let spawner = Self { control: Some(ours), process };
         match spawner.receive()? {
             (SpawnerReply::Hello { groups }, _) => Ok((spawner, groups)),

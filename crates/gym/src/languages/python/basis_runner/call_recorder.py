@@ -7,12 +7,13 @@ recorded is a proposal: whoever uses a call evaluates it first.
 import builtins
 from types import BuiltinFunctionType, FunctionType
 
+from basis_runner.symptom import is_literal
+
 MOST_CALLS = 24
 # After so many calls of a function it is not looked at any more: all that follows has its price.
 MOST_LOOKS = 400
 LONGEST_CALL = 120
 DEEPEST = 4
-PLAIN = (int, float, complex, str, bytes, bool, type(None))
 TAKES_REST, TAKES_NAMED, IS_GENERATOR = 0x04, 0x08, 0x20
 
 
@@ -89,7 +90,7 @@ def source(value, depth=0):
     kind = type(value)
     if depth > DEEPEST:
         raise Unwritable(kind)
-    if kind in PLAIN and value == value and value not in (float("inf"), float("-inf")):
+    if is_literal(value):
         text = repr(value)
     elif kind is list:
         text = "[" + ", ".join(each(value, depth)) + "]"

@@ -300,10 +300,15 @@ def simple(value, depth=0):
     if depth == 0 and len(repr(value)) > LONGEST_NAME_VALUE if type(value) in (*SIMPLE, list, tuple, set, dict) else True:
         return False
     if type(value) in SIMPLE:
-        return value == value and value not in (float("inf"), float("-inf"))
+        return is_literal(value)
     if type(value) is dict:
         return all(simple(key, 1) and simple(item, 1) for key, item in value.items())
     return type(value) in (list, tuple, set) and bool(value or type(value) is not set) and all(simple(item, 1) for item in value)
+
+
+def is_literal(value):
+    """Whether `repr` of a value of a simple type is source for it: not of infinities and what is no number."""
+    return type(value) in SIMPLE and value == value and value not in (float("inf"), float("-inf"))
 
 
 def literal(value):

@@ -11,9 +11,8 @@ pub(super) use process::enter;
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -58,17 +57,8 @@ pub(super) struct Mounter {
 impl Mounter {
     pub(super) fn start() -> Result<Self, SandboxError> {
         let failed = |error| SandboxError::system("start the mounter of containers", error);
-        entry::keep();
         let (ours, theirs) = Channel::pair().map_err(failed)?;
-        let process = Command::new("/proc/self/exe")
-            .arg0(NAME)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs.into_fd()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
+        let process = entry::start(NAME, [], theirs.into_fd()).map_err(failed)?;
         Ok(Self { control: Some(Mutex::new(ours)), process })
     }
 
