@@ -98,14 +98,7 @@ fn records(
                 break;
             }
             tried += 1;
-            made.count("mutations tried");
-            match outcome {
-                Ok(record) => {
-                    made.count("bug records");
-                    found.push(record);
-                }
-                Err(rejection) => made.count(&format!("rejected mutation: {}", rejection.code())),
-            }
+            found.extend(made.tried(outcome));
             progress(Progress::Records(found.len(), tried));
         }
         found.len() < recipe.records

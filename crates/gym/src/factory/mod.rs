@@ -14,7 +14,9 @@ pub use mine::{Progress, mine};
 pub use sequence::make;
 
 use crate::gate::{self, Evidence};
+use crate::record::BugRecord;
 use crate::task::Task;
+use crate::validate;
 
 /// How tasks are made.
 #[derive(Debug, Clone)]
@@ -47,6 +49,16 @@ pub struct Yield {
 impl Yield {
     fn count(&mut self, stage: &str) {
         *self.funnel.entry(stage.to_owned()).or_default() += 1;
+    }
+
+    /// Counts a mutation that was tried, and gives the bug record that it made.
+    fn tried(&mut self, outcome: Result<BugRecord, validate::Rejection>) -> Option<BugRecord> {
+        self.count("mutations tried");
+        match &outcome {
+            Ok(_) => self.count("bug records"),
+            Err(rejection) => self.count(&format!("rejected mutation: {}", rejection.code())),
+        }
+        outcome.ok()
     }
 
     /// Leaves out pairs of `review` whose labels show in what the changes look like; their evidence says so.

@@ -31,17 +31,12 @@ pub fn make(workshop: &Workshop, project: &Project, recipe: &Recipe, stop: &Atom
         }) else {
             break;
         };
-        made.count("mutations tried");
-        match outcome.and_then(|tried| tried.confirm(&bench.ground())) {
-            Ok(record) => {
-                records += 1;
-                made.count("bug records");
-                for skill in chosen(recipe) {
-                    let built = build(workshop, recipe, skill, &record, &mut rng);
-                    keep(skill, built, &mut made);
-                }
-            }
-            Err(rejection) => made.count(&format!("rejected mutation: {}", rejection.code())),
+        let outcome = outcome.and_then(|tried| tried.confirm(&bench.ground()));
+        let Some(record) = made.tried(outcome) else { continue };
+        records += 1;
+        for skill in chosen(recipe) {
+            let built = build(workshop, recipe, skill, &record, &mut rng);
+            keep(skill, built, &mut made);
         }
     }
     Ok(made)
