@@ -10,7 +10,9 @@ use crate::probe;
 pub(crate) fn a_fork_bomb_is_contained(backend: &dyn Backend) {
     let (_layer, mut sandbox) = limited(backend, |limits| limits.processes = 40);
     let marker = marker();
-    let bomb = format!("bomb() {{ bomb | bomb & setsid sleep {marker} & }}; bomb; sleep 60");
+    // Shells wait for a second before they try again; the loop does not, so that the shortage lasts and sampling sees it.
+    let again = format!("awk 'BEGIN {{ while (1) system(\"setsid sleep {marker} &\") }}' &");
+    let bomb = format!("{again} bomb() {{ bomb | bomb & setsid sleep {marker} & }}; bomb; sleep 60");
     let command = Command { wall: Some(Duration::from_secs(1)), ..shell(&bomb) };
     let output = sandbox.exec(&command).expect("ran");
     assert_eq!(output.outcome, Outcome::TimedOut);
