@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use basis_gym::blobs::Blobs;
 use basis_gym::grade::Workshop;
+use basis_gym::languages::Toolchains;
 use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
 use basis_sandbox::backends::{ContainerOptions, KubernetesOptions, Medium, Options};
@@ -17,12 +18,17 @@ use crate::settings::Settings;
 
 /// The interpreter named by `python.interpreter`, or the first usable one on the search path.
 pub(crate) fn toolchain(settings: &Settings) -> Result<Toolchain, Failure> {
-    let search_path: Vec<_> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+    let search_path = search_path();
     let named = &settings.python.interpreter;
     let explicit = (!named.is_empty()).then_some(Path::new(named));
     Toolchain::discover(explicit, &search_path).map_err(|error| {
         Failure::from(error).hint("name an interpreter with `--set python.interpreter=/path/to/python3`")
     })
+}
+
+/// The directories in which programs are looked for.
+fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect()
 }
 
 /// The backend named by `sandbox.backend`; opening it proves that the machine can run it.
@@ -93,7 +99,8 @@ fn usual_kubeconfig() -> Option<PathBuf> {
 pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
     let cache = Path::new(&settings.cache.dir);
     let pool = Pool::new(backend(settings)?, &capacity(settings));
-    let mut workshop = Workshop::open(Arc::new(pool), toolchain(settings)?, cache, blobs).kind(Kind::Machine)?;
+    let toolchains = Toolchains { python: toolchain(settings)?, search_path: search_path() };
+    let mut workshop = Workshop::open(Arc::new(pool), toolchains, cache, blobs).kind(Kind::Machine)?;
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)

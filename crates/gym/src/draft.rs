@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::blobs::Blobs;
 use crate::issue::{self, Issue};
-use crate::languages::python::syntax::remove_tests;
+use crate::languages::of_path;
 use crate::record::{BugRecord, Symptom, TestId};
 use crate::skills::{Build, Rejection, Skill};
 use crate::task::{Context, SCHEMA_VERSION, Task};
@@ -19,7 +19,8 @@ pub fn hide_tests(tree: &Tree, tests: &[TestId]) -> Tree {
     let mut shown = tree.clone();
     for file in files {
         let own: Vec<TestId> = tests.iter().filter(|test| test.split("::").next() == Some(file)).cloned().collect();
-        match shown.text(file).map(|source| remove_tests(source, &own)) {
+        let Some(language) = of_path(file) else { continue };
+        match shown.text(file).map(|source| language.remove_tests(source, &own)) {
             Some(Some(rest)) => shown.insert(file, rest),
             Some(None) => drop(shown.remove(file)),
             None => {}

@@ -132,7 +132,8 @@ pub(crate) fn workshop() -> (tempfile::TempDir, crate::grade::Workshop) {
     let backend = basis_sandbox::backends::open("namespace").expect("this machine runs namespaces");
     let toolchain = crate::languages::python::Toolchain::discover(None, &[]).expect("this machine has python3");
     let blobs = std::sync::Arc::new(crate::blobs::Blobs::open(cache.path().join("blobs")).expect("blobs open"));
-    let workshop = crate::grade::Workshop::open(backend, toolchain, cache.path(), blobs).expect("the workshop opens");
+    let workshop =
+        crate::grade::Workshop::open(backend, toolchain.into(), cache.path(), blobs).expect("the workshop opens");
     (cache, workshop)
 }
 
@@ -150,13 +151,18 @@ pub(crate) fn record_of(
     let project = project();
     let environment = workshop.environment(&project.tests).expect("plain environments need nothing");
     let (backend, layers, limits) = (workshop.backend.as_ref(), &workshop.layers, &workshop.grading_limits);
-    let baseline =
-        crate::baseline::baseline(backend, &environment, layers, &project, limits).expect("the package is healthy");
+    let baseline = crate::baseline::baseline(backend, environment.as_ref(), layers, &project, limits)
+        .expect("the package is healthy");
     let text = project.tree.text(path).expect("the package has the file");
-    let sites = crate::mutation::mutations(path, text);
+    let sites = crate::languages::mutations(path, text);
     let site = sites.iter().find(|site| is_wanted(&site.apply(text))).expect("there is such a mutation");
-    let ground =
-        crate::validate::Ground { backend, environment: &environment, layers, project: &project, baseline: &baseline };
+    let ground = crate::validate::Ground {
+        backend,
+        environment: environment.as_ref(),
+        layers,
+        project: &project,
+        baseline: &baseline,
+    };
     crate::validate::validate(&ground, site).expect("the bug is noticed")
 }
 

@@ -114,7 +114,7 @@ impl<'a> Remembering<'a> {
     /// Over a file of verdicts.
     pub fn new(workshop: &'a Workshop, verdicts: &'a Verdicts) -> Self {
         let circumstances =
-            format!("{} {:?} {:?}", workshop.toolchain.version, workshop.grading_limits, workshop.surroundings);
+            format!("{} {:?} {:?}", workshop.toolchains.python.version, workshop.grading_limits, workshop.surroundings);
         let zero = AtomicU64::default;
         Self { workshop, verdicts, circumstances, asked: zero(), known: zero(), doubted: zero(), changed: zero() }
     }

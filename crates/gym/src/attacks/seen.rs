@@ -2,7 +2,7 @@
 
 use crate::draft::module_name;
 use crate::episode::{FileChange, Submission};
-use crate::grade::policy::is_source;
+use crate::languages::is_source;
 use crate::project::TestSetup;
 use crate::task::Task;
 use crate::tree::Tree;

@@ -3,7 +3,7 @@
 use super::seen::{files, literal};
 use super::{Attack, Make, Seen};
 use crate::episode::Submission;
-use crate::languages::python::syntax::functions;
+use crate::languages::functions;
 
 const TESTGEN: &[&str] = &["testgen"];
 
@@ -183,9 +183,10 @@ fn against(seen: &Seen<'_>, expected: &str) -> Option<Submission> {
 }
 
 fn target_source(seen: &Seen<'_>) -> Option<String> {
-    let (_, text) = seen.target()?;
-    let span =
-        functions(text).into_iter().find(|span| span.class.is_none() && Some(span.name.as_str()) == seen.function())?;
+    let (path, text) = seen.target()?;
+    let span = functions(path, text)
+        .into_iter()
+        .find(|span| span.class.is_none() && Some(span.name.as_str()) == seen.function())?;
     Some(text[span.start..span.end].to_owned() + "\n")
 }
 

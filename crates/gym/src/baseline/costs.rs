@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use basis_sandbox::Limits;
 
-use crate::languages::python::TestReport;
+use crate::languages::TestReport;
 use crate::project::RunnerKind;
 use crate::record::TestId;
 
@@ -81,7 +81,7 @@ fn slower(one: Cost, other: Cost) -> Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::languages::python::{Health, Phase, Status, TestOutcome};
+    use crate::languages::{Health, Phase, Status, TestOutcome};
 
     /// A suite with a test of 1 s and one of 3 s, which starts in 0.5 s of processor time and 2 s of wall time.
     fn costs(runner: RunnerKind) -> Costs {

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits, SandboxError};
 
-use crate::languages::python::coverage::Coverage;
-use crate::languages::python::{Environment, Health, Selection, TestOutcome, TestReport, run_tests};
+use crate::languages::{Coverage, Environment, Health, Selection, TestOutcome, TestReport};
 use crate::project::{Project, RunnerKind};
 use crate::record::TestId;
 use crate::tree::LayerStore;
@@ -109,7 +108,7 @@ pub enum BaselineError {
 /// [`BaselineError`] when there are no tests, none passes, or the run cannot be believed.
 pub fn baseline(
     backend: &dyn Backend,
-    environment: &Environment,
+    environment: &dyn Environment,
     layers: &LayerStore,
     project: &Project,
     limits: &Limits,
@@ -124,7 +123,7 @@ pub fn baseline(
     let suite = Selection { patience: Some(SLOW_TEST), ..suite };
     let healthy = Limits { wall: limits.wall.max(HEALTHY_WALL), ..limits.clone() };
     let run = |selection: &Selection, limits: &Limits| -> Result<TestReport, BaselineError> {
-        believable(&project.name, run_tests(backend, environment, std::slice::from_ref(&layer), selection, limits)?)
+        believable(&project.name, environment.run_tests(backend, std::slice::from_ref(&layer), selection, limits)?)
     };
     let first = run(&suite, &healthy)?;
     let useful = of_use(&first);

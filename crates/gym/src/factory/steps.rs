@@ -10,9 +10,7 @@ use super::{Recipe, Yield};
 use crate::baseline::{Baseline, baseline};
 use crate::gate::{self, Evidence};
 use crate::grade::Workshop;
-use crate::grade::policy::is_source;
-use crate::languages::python::Environment;
-use crate::mutation;
+use crate::languages::{self, Environment};
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation, TestId};
 use crate::skills::{self, Build, Rejection, Skill};
@@ -23,7 +21,7 @@ use crate::validate::Ground;
 pub(super) struct Bench<'a> {
     workshop: &'a Workshop,
     project: &'a Project,
-    environment: Arc<Environment>,
+    environment: Arc<dyn Environment>,
     baseline: Baseline,
 }
 
@@ -32,7 +30,7 @@ impl<'a> Bench<'a> {
         let environment =
             workshop.environment(&project.tests).map_err(|cause| Rejection::new("environment", cause.message()))?;
         let limits = workshop.suite_limits(&project.tests);
-        let baseline = baseline(workshop.backend.as_ref(), &environment, &workshop.layers, project, &limits)
+        let baseline = baseline(workshop.backend.as_ref(), environment.as_ref(), &workshop.layers, project, &limits)
             .map_err(|error| Rejection::new("baseline", error.to_string()))?;
         Ok(Self { workshop, project, environment, baseline })
     }
@@ -44,15 +42,22 @@ impl<'a> Bench<'a> {
 
     pub(super) fn ground(&self) -> Ground<'_> {
         let Self { workshop, project, environment, baseline } = self;
-        Ground { backend: workshop.backend.as_ref(), environment, layers: &workshop.layers, project, baseline }
+        Ground {
+            backend: workshop.backend.as_ref(),
+            environment: environment.as_ref(),
+            layers: &workshop.layers,
+            project,
+            baseline,
+        }
     }
 }
 
 /// All mutations of the project's sources in random order, so that neighbours come from different functions.
 pub(super) fn sites(project: &Project, rng: &mut ChaCha8Rng) -> Vec<Mutation> {
-    let sources = project.tree.paths().filter(|path| is_source(path));
+    let language = languages::of_runner(project.tests.runner);
+    let sources = project.tree.paths().filter(|path| language.is_source(path));
     let mut by_function: BTreeMap<(String, String), Vec<Mutation>> = BTreeMap::new();
-    for site in sources.filter_map(|path| Some(mutation::mutations(path, project.tree.text(path)?))).flatten() {
+    for site in sources.filter_map(|path| Some(language.mutations(path, project.tree.text(path)?))).flatten() {
         by_function.entry((site.path.clone(), site.function.clone())).or_default().push(site);
     }
     let mut queues: Vec<Vec<Mutation>> = by_function.into_values().collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::examine::{Objection, Subject};
 use super::facts::Facts;
 use crate::episode::{Grade, Submission};
-use crate::grade::policy::is_source;
+use crate::languages::is_source;
 use crate::tree::Tree;
 
 /// What makes a task harder or easier.

@@ -3,7 +3,7 @@
 use super::examine::{Objection, Subject};
 use super::facts::{Change, Facts};
 use crate::draft::module_name;
-use crate::languages::python::syntax::functions;
+use crate::languages::functions;
 use crate::task::Task;
 use crate::tree::Tree;
 
@@ -113,7 +113,7 @@ fn visible_tests(shown: &Tree, fail_to_pass: &[String]) -> Result<(), Objection>
     let is_visible = |id: &&String| {
         let file = id.split("::").next().unwrap_or_default();
         let name = id.rsplit("::").next().unwrap_or_default().split('[').next().unwrap_or_default();
-        shown.text(file).is_some_and(|text| functions(text).iter().any(|span| span.name == name))
+        shown.text(file).is_some_and(|text| functions(file, text).iter().any(|span| span.name == name))
     };
     match fail_to_pass.iter().find(is_visible) {
         Some(id) => Err(Objection::new("leak.tests", format!("the agent sees `{id}`"))),

@@ -6,8 +6,7 @@ use super::examine::{Objection, Subject};
 use super::facts::{Change, Facts};
 use crate::episode::{FileChange, Grade, Submission};
 use crate::grade::calls::{self, Question};
-use crate::languages::python::syntax::functions;
-use crate::mutation;
+use crate::languages::{self, functions};
 use crate::tree::Tree;
 
 /// Near misses that are tried.
@@ -58,12 +57,12 @@ fn partial(subject: &mut Subject<'_>, changes: &[Change]) -> Result<(), Objectio
 
 /// Mutants of the solution in the functions that it changes, which some call with literal arguments tells from it.
 fn near_misses(subject: &Subject<'_>, fixed: &Tree, change: &Change) -> Result<Vec<String>, Objection> {
-    let changed: BTreeSet<String> = functions(&change.after)
+    let changed: BTreeSet<String> = functions(&change.path, &change.after)
         .into_iter()
         .filter(|span| !change.before.contains(&change.after[span.start..span.end]))
         .map(|span| span.qualified())
         .collect();
-    let sites = mutation::mutations(&change.path, &change.after);
+    let sites = languages::mutations(&change.path, &change.after);
     let own = sites.into_iter().filter(|site| changed.contains(&site.function));
     let texts: Vec<String> =
         own.map(|site| site.apply(&change.after)).filter(|text| *text != change.before).take(2 * MOST).collect();

@@ -6,8 +6,7 @@ use std::time::Instant;
 use super::examine::{Objection, Run, Subject};
 use crate::attacks::battery;
 use crate::episode::{FileChange, Grade, Score, Submission};
-use crate::grade::policy::is_source;
-use crate::languages::python::{Health, Selection, Surroundings};
+use crate::languages::{self, Health, Selection, Surroundings};
 use crate::parallel;
 use crate::rollout::World;
 use crate::skills;
@@ -58,7 +57,8 @@ pub(super) fn nothing(subject: &mut Subject<'_>) -> Result<(), Objection> {
 /// Every source file written again as it is.
 fn unchanged(subject: &Subject<'_>) -> Submission {
     let tree = subject.workshop.blobs.tree(&subject.task.context.tree).unwrap_or_default();
-    let sources = tree.paths().filter(|path| is_source(path));
+    let language = languages::of_runner(subject.task.context.tests.runner);
+    let sources = tree.paths().filter(|path| language.is_source(path));
     let files = sources.map(|path| FileChange { path: path.to_owned(), content: tree.text(path).map(str::to_owned) });
     Submission { answer: String::new(), files: files.collect() }
 }

@@ -2,7 +2,7 @@
 
 use super::examine::{Objection, Subject};
 use super::facts::Facts;
-use crate::grade::policy::is_protected;
+use crate::languages;
 use crate::skills;
 use crate::task::SCHEMA_VERSION;
 
@@ -29,11 +29,12 @@ pub(super) fn whole(subject: &mut Subject<'_>) -> Result<(), Objection> {
 
 pub(super) fn consistent(subject: &mut Subject<'_>) -> Result<(), Objection> {
     let facts = Facts::of(subject.task).map_err(|reason| Objection::new("hidden", reason))?;
+    let language = languages::of_runner(subject.task.context.tests.runner);
     if let Some(gold) = &facts.gold {
         if gold.is_empty() {
             return Err(Objection::new("no_gold", "there is no file to find"));
         }
-        if let Some(path) = gold.iter().find(|path| is_protected(path)) {
+        if let Some(path) = gold.iter().find(|path| language.is_protected(path)) {
             return Err(Objection::new("gold_is_protected", format!("`{path}` is a test or configuration")));
         }
     }

@@ -1,6 +1,7 @@
 //! What of a change set may be handed in. Edits to protected paths are stripped and named, not punished.
 
 use crate::episode::FileChange;
+use crate::languages;
 use crate::project::TestSetup;
 use crate::tree::Tree;
 
@@ -15,13 +16,14 @@ pub struct Allowed {
     pub stripped: Vec<String>,
 }
 
-/// Keeps edits of source files; strips the project's tests, runner and build configuration, everything that Python loads by
+/// Keeps edits of source files; strips the project's tests, runner and build configuration, everything that the language loads by
 /// itself, and paths that lead out of the tree.
 pub fn sources_only(files: &[FileChange], tests: &TestSetup) -> Allowed {
+    let language = languages::of_runner(tests.runner);
     let mut allowed = Allowed::default();
     for change in files {
         let is_test = || tests.files.contains(&change.path);
-        if is_protected(&change.path) || is_test() || !stays_inside(&change.path) {
+        if language.is_protected(&change.path) || is_test() || !stays_inside(&change.path) {
             allowed.stripped.push(change.path.clone());
         } else if let Some(content) = &change.content {
             allowed.files.insert(change.path.clone(), content.clone());
@@ -35,35 +37,6 @@ pub fn sources_only(files: &[FileChange], tests: &TestSetup) -> Allowed {
 /// Whether a path is relative and has no component that leads elsewhere.
 pub fn stays_inside(path: &str) -> bool {
     !path.contains(['\\', '\0']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
-/// Whether a path decides how tests are found, run or reported.
-pub fn is_protected(path: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "conftest.py",
-        "pytest.ini",
-        ".pytest.ini",
-        "tox.ini",
-        "setup.cfg",
-        "setup.py",
-        "pyproject.toml",
-        "noxfile.py",
-        "sitecustomize.py",
-        "usercustomize.py",
-        "pytest.py",
-        "_pytest.py",
-    ];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let in_tests =
-        path.split('/').any(|part| matches!(part, "tests" | "test" | "testing" | ".git" | "_pytest" | "pytest"));
-    let is_test = name.starts_with("test_") || name.ends_with("_test.py");
-    let loads_itself = [".pth", ".pyc", ".so", ".pyd"].iter().any(|suffix| name.ends_with(suffix));
-    in_tests || is_test || loads_itself || NAMES.contains(&name)
-}
-
-/// Whether a path is a Python source file that an agent may be asked to change.
-pub fn is_source(path: &str) -> bool {
-    path.ends_with(".py") && !is_protected(path)
 }
 
 #[cfg(test)]

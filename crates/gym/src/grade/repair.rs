@@ -12,7 +12,7 @@ use super::workshop::Workshop;
 use crate::blobs::Blobs;
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Score, Submission};
-use crate::languages::python::{Selection, TestOutcome, TestReport};
+use crate::languages::{self, Selection, TestOutcome, TestReport};
 use crate::project::TestSetup;
 use crate::record::{BugRecord, TestId};
 use crate::skills::Rejection;
@@ -85,10 +85,11 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
         };
         return Ok(nothing("policy_stripped_empty", detail, Table::new()));
     }
+    let language = languages::of_runner(task.context.tests.runner);
     let (buggy, fixed) = repair.trees(&workshop.blobs)?;
     let mut base = (*buggy).clone();
     for path in &allowed.deleted {
-        base.remove_below(path, &policy::is_protected);
+        base.remove_below(path, &|path| language.is_protected(path));
     }
     let tests = &task.context.tests;
     let limit = repair.processor_seconds.map(Duration::from_secs);

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tree_sitter::{Node, Parser};
 
-use crate::languages::python::{Status, TestReport};
+use crate::languages::{Status, TestReport};
 use crate::record::TestId;
 use crate::tree::Tree;
 

@@ -8,7 +8,7 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
-use crate::languages::python::{Environment, Health, Selection, Surroundings, TestReport, Toolchain, run_tests};
+use crate::languages::{self, Environment, Health, Selection, Surroundings, TestReport, Toolchains};
 use crate::project::{RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
 
@@ -19,8 +19,8 @@ const PYTEST_WALL: Duration = Duration::from_secs(60);
 pub struct Workshop {
     /// Makes sandboxes.
     pub backend: Arc<dyn Backend>,
-    /// The interpreter.
-    pub toolchain: Toolchain,
+    /// What code runs with.
+    pub toolchains: Toolchains,
     /// Trees on disk.
     pub layers: LayerStore,
     /// Trees in the pack.
@@ -31,8 +31,8 @@ pub struct Workshop {
     pub grading_limits: Limits,
     /// What code runs under and should not depend on.
     pub surroundings: Surroundings,
-    /// Environments by the setup that they serve.
-    pub environments: Mutex<Vec<(TestSetup, Arc<Environment>)>>,
+    /// Environments that were asked for.
+    pub environments: Mutex<Vec<Arc<dyn Environment>>>,
 }
 
 impl Workshop {
@@ -42,14 +42,14 @@ impl Workshop {
     /// When the cache cannot be created.
     pub fn open(
         backend: Arc<dyn Backend>,
-        toolchain: Toolchain,
+        toolchains: Toolchains,
         cache: &std::path::Path,
         blobs: Arc<Blobs>,
     ) -> std::io::Result<Self> {
         let layers = LayerStore::open(cache.join("layers"))?;
         let (agent_limits, grading_limits) = (Limits::default(), Limits::default());
         let (surroundings, environments) = (Surroundings::default(), Mutex::default());
-        Ok(Self { backend, toolchain, layers, blobs, agent_limits, grading_limits, surroundings, environments })
+        Ok(Self { backend, toolchains, layers, blobs, agent_limits, grading_limits, surroundings, environments })
     }
 
     /// The same workshop elsewhere.
@@ -57,7 +57,7 @@ impl Workshop {
     pub fn under(&self, surroundings: Surroundings) -> Self {
         Self {
             backend: self.backend.clone(),
-            toolchain: self.toolchain.clone(),
+            toolchains: self.toolchains.clone(),
             layers: self.layers.clone(),
             blobs: self.blobs.clone(),
             agent_limits: self.agent_limits.clone(),
@@ -71,15 +71,15 @@ impl Workshop {
     ///
     /// # Errors
     /// When dependencies cannot be resolved or fetched.
-    pub fn environment(&self, tests: &TestSetup) -> Result<Arc<Environment>, InvalidCause> {
+    pub fn environment(&self, tests: &TestSetup) -> Result<Arc<dyn Environment>, InvalidCause> {
         let mut known = self.environments.lock().expect("no panic while locked");
-        if let Some((_, environment)) = known.iter().find(|(_, environment)| environment.serves(tests)) {
+        if let Some(environment) = known.iter().find(|environment| environment.serves(tests)) {
             return Ok(environment.clone());
         }
-        let environment = Environment::prepare(&self.layers, &self.toolchain, tests)
-            .map_err(|error| InvalidCause::Task(format!("environment: {error}")))?;
-        let environment = Arc::new(environment.under(self.surroundings.clone()));
-        known.push((tests.clone(), environment.clone()));
+        let environment = languages::of_runner(tests.runner)
+            .prepare(self.backend.as_ref(), &self.toolchains, &self.layers, tests, self.surroundings.clone())
+            .map_err(|reason| InvalidCause::Task(format!("environment: {reason}")))?;
+        known.push(environment.clone());
         Ok(environment)
     }
 
@@ -111,7 +111,8 @@ impl Workshop {
         let environment = self.environment(tests)?;
         let layers = self.paths(trees)?;
         let run = || {
-            run_tests(self.backend.as_ref(), &environment, &layers, selection, &self.suite_limits(tests))
+            environment
+                .run_tests(self.backend.as_ref(), &layers, selection, &self.suite_limits(tests))
                 .map_err(|error| InvalidCause::Sandbox(error.to_string()))
         };
         let report = run()?;

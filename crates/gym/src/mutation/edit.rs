@@ -18,27 +18,12 @@ impl Edit {
     pub fn replace(node: Node<'_>, after: impl Into<String>) -> Self {
         Self { range: node.byte_range(), after: after.into() }
     }
-
-    /// Removes the statement together with its lines, or leaves `pass` where a statement has to stand.
-    pub fn remove_statement(statement: Node<'_>, source: &str) -> Self {
-        match own_lines(statement, source) {
-            Some(range) if has_sibling(statement) => Self { range, after: String::new() },
-            _ => Self::replace(statement, "pass"),
-        }
-    }
 }
 
 /// The lines of a statement with their ends, if nothing else stands on them.
-fn own_lines(statement: Node<'_>, source: &str) -> Option<Range<usize>> {
+pub fn own_lines(statement: Node<'_>, source: &str) -> Option<Range<usize>> {
     let start = source[..statement.start_byte()].rfind('\n').map_or(0, |newline| newline + 1);
     let end = source[statement.end_byte()..].find('\n').map(|newline| statement.end_byte() + newline + 1)?;
     let alone = source[start..statement.start_byte()].trim().is_empty();
     (alone && source[statement.end_byte()..end].trim().is_empty()).then_some(start..end)
-}
-
-/// Whether the block holds another statement.
-fn has_sibling(statement: Node<'_>) -> bool {
-    let Some(block) = statement.parent().filter(|parent| parent.kind() == "block") else { return false };
-    let mut cursor = block.walk();
-    block.named_children(&mut cursor).any(|other| other.id() != statement.id() && other.kind() != "comment")
 }

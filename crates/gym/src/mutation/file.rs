@@ -1,16 +1,17 @@
-//! A parsed Python file and the places in it that may be changed.
+//! A parsed file and the places in it that may be changed.
 
 use std::rc::Rc;
 
 use tree_sitter::{Node, Parser, Tree};
 
-use super::{Edit, Mutation};
+use super::{Definition, Edit, Mutation, Rules};
 
-/// A Python file without syntax errors, with its syntax tree.
+/// A file without syntax errors, with its syntax tree.
 pub struct ParsedFile<'source> {
     path: &'source str,
     source: &'source str,
     tree: Tree,
+    rules: &'static dyn Rules,
 }
 
 /// A node that may be changed, and the function that it belongs to.
@@ -21,19 +22,24 @@ struct Site<'tree> {
 
 impl<'source> ParsedFile<'source> {
     /// Parses a file; `None` for tests, set-up scripts and text with syntax errors.
-    pub fn parse(path: &'source str, source: &'source str) -> Option<Self> {
-        if is_exempt(path) {
+    pub fn parse(rules: &'static dyn Rules, path: &'source str, source: &'source str) -> Option<Self> {
+        if rules.is_exempt(path) {
             return None;
         }
         let mut parser = Parser::new();
-        parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar matches the linked library");
+        parser.set_language(&rules.grammar()).expect("the grammar matches the linked library");
         let tree = parser.parse(source, None)?;
-        (!tree.root_node().has_error()).then_some(Self { path, source, tree })
+        (!tree.root_node().has_error()).then_some(Self { path, source, tree, rules })
     }
 
     /// The text of the file.
     pub fn source(&self) -> &'source str {
         self.source
+    }
+
+    /// The root of the syntax tree.
+    pub fn root(&self) -> Node<'_> {
+        self.tree.root_node()
     }
 
     /// The text of a node of this file.
@@ -86,65 +92,21 @@ impl<'source> ParsedFile<'source> {
     }
 
     fn collect<'tree>(&self, node: Node<'tree>, scope: &Scope, sites: &mut Vec<Site<'tree>>) {
-        if self.is_protected(node) {
+        if self.rules.is_protected(self, node) {
             return;
         }
         if let Some(function) = &scope.function {
             sites.push(Site { node, function: Rc::clone(function) });
         }
-        let inner = match node.kind() {
-            "function_definition" => scope.in_function(self.name_of(node)),
-            "class_definition" => scope.in_class(self.name_of(node)),
-            _ => scope.clone(),
+        let inner = match self.rules.definition(self, node) {
+            Some(Definition::Function(name)) => scope.in_function(name),
+            Some(Definition::Class(name)) => scope.in_class(name),
+            None => scope.clone(),
         };
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor) {
             self.collect(child, &inner, sites);
         }
-    }
-
-    /// Text for people, types, and code that exists only for display.
-    fn is_protected(&self, node: Node<'_>) -> bool {
-        match node.kind() {
-            "decorator" | "type" | "type_parameter" | "import_statement" | "import_from_statement" => true,
-            "future_import_statement" | "global_statement" | "nonlocal_statement" | "comment" => true,
-            "raise_statement" => true,
-            "function_definition" => matches!(self.name_of(node), "__repr__" | "__str__" | "__format__"),
-            "expression_statement" => self.is_bare_text(node),
-            "if_statement" => self.condition_mentions(node, &["TYPE_CHECKING", "__name__"]),
-            "assignment" => self.is_metadata(node),
-            "call" => self.is_message(node),
-            // Edits inside of replacement fields depend on the quotes around them.
-            "string" => has_child(node, "interpolation"),
-            _ => false,
-        }
-    }
-
-    fn is_bare_text(&self, statement: Node<'_>) -> bool {
-        let only = statement.named_child(0).filter(|_| statement.named_child_count() == 1);
-        only.is_some_and(|child| matches!(child.kind(), "string" | "concatenated_string" | "ellipsis"))
-    }
-
-    fn condition_mentions(&self, statement: Node<'_>, words: &[&str]) -> bool {
-        let condition = statement.child_by_field_name("condition").map_or("", |node| self.text(node));
-        words.iter().any(|word| condition.contains(word))
-    }
-
-    fn is_metadata(&self, assignment: Node<'_>) -> bool {
-        let target = assignment.child_by_field_name("left").map_or("", |node| self.text(node));
-        matches!(target, "__all__" | "__version__" | "__slots__" | "version" | "VERSION")
-    }
-
-    /// `print(…)`, `logger.info(…)`, `warnings.warn(…)` and the like.
-    pub(super) fn is_message(&self, call: Node<'_>) -> bool {
-        let callee = call.child_by_field_name("function").map_or("", |node| self.text(node));
-        let (object, method) = callee.rsplit_once('.').unwrap_or(("", callee));
-        let object = object.trim_start_matches("self.").trim_start_matches('_').to_ascii_lowercase();
-        matches!(object.as_str(), "log" | "logger" | "logging" | "warnings") || (object.is_empty() && method == "print")
-    }
-
-    fn name_of(&self, definition: Node<'_>) -> &'source str {
-        definition.child_by_field_name("name").map_or("", |node| self.text(node))
     }
 }
 
@@ -164,18 +126,4 @@ impl Scope {
     fn in_class(&self, name: &str) -> Self {
         Self { function: self.function.clone(), class: Some(name.into()) }
     }
-}
-
-fn has_child(node: Node<'_>, kind: &str) -> bool {
-    let mut cursor = node.walk();
-    node.named_children(&mut cursor).any(|child| child.kind() == kind)
-}
-
-/// Tests and files that describe the package instead of being part of it.
-fn is_exempt(path: &str) -> bool {
-    let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let in_tests = directories.split('/').any(|part| matches!(part, "tests" | "test" | "testing" | "docs"));
-    let is_test = name.starts_with("test_") || name.ends_with("_test.py");
-    let is_metadata = matches!(name, "conftest.py" | "setup.py" | "_version.py" | "version.py" | "__about__.py");
-    !name.ends_with(".py") || in_tests || is_test || is_metadata
 }

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::instruction::{line_diff, word_diff_within};
-use crate::mutation;
+use crate::languages;
 use crate::tree::Tree;
 
 /// One replacement in one file.
@@ -34,7 +34,7 @@ pub fn gold(buggy: &Tree, fixed: &Tree) -> Result<Change, String> {
 pub fn wrong(tree: &Tree, path: &str, function: &str, rng: &mut ChaCha8Rng) -> Option<Change> {
     let source = tree.text(path)?;
     let own = |name: &str| name.rsplit('.').next() == Some(function);
-    let sites: Vec<_> = mutation::mutations(path, source).into_iter().filter(|site| own(&site.function)).collect();
+    let sites: Vec<_> = languages::mutations(path, source).into_iter().filter(|site| own(&site.function)).collect();
     (0..8).find_map(|_| {
         let site = super::pick(&sites, rng)?;
         change(path, source, &site.apply(source))

@@ -72,7 +72,7 @@ pub struct Function {
 /// When there is none of this name.
 pub fn function(tree: &Tree, name: &str) -> Result<Function, String> {
     let header = format!("def {name}(");
-    let sources = || tree.paths().filter(|path| crate::grade::policy::is_source(path));
+    let sources = || tree.paths().filter(|path| crate::languages::is_source(path));
     let path = sources()
         .find(|path| tree.text(path).is_some_and(|text| text.lines().any(|line| line.starts_with(&header))))
         .ok_or_else(|| format!("no function `{name}` in the tree"))?;
@@ -110,7 +110,7 @@ fn examples_of(body: &str) -> Vec<(String, String)> {
 /// All source files of the package that have code.
 pub fn modules(tree: &Tree) -> Vec<String> {
     let has_code = |path: &&str| tree.text(path).is_some_and(|text| text.contains("def "));
-    tree.paths().filter(|path| crate::grade::policy::is_source(path)).filter(has_code).map(str::to_owned).collect()
+    tree.paths().filter(|path| crate::languages::is_source(path)).filter(has_code).map(str::to_owned).collect()
 }
 
 /// One element at random.

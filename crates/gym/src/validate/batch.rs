@@ -5,8 +5,7 @@
 
 use super::Rejection;
 use super::confirm::{Ground, Mutant};
-use crate::languages::python::warm::{WarmRun, run_warm};
-use crate::languages::python::{Health, TestReport};
+use crate::languages::{Health, TestReport, WarmRun};
 use crate::record::{BugRecord, Mutation};
 
 /// Mutations that share an interpreter. More would save little, and be tried in vain at the end.
@@ -52,7 +51,7 @@ fn warm(ground: &Ground, mutants: &[&Mutant<'_>]) -> Vec<Option<TestReport>> {
     let Some(first) = mutants.first() else { return Vec::new() };
     let layers = std::slice::from_ref(&baseline.layer);
     // Whatever fails here is tried again in fresh sandboxes.
-    run_warm(*backend, environment, layers, &runs, &first.limits).unwrap_or_else(|_| vec![None; runs.len()])
+    environment.run_warm(*backend, layers, &runs, &first.limits).unwrap_or_else(|_| vec![None; runs.len()])
 }
 
 /// A process that was killed or broke its report may have been disturbed by what ran before it.

@@ -8,8 +8,7 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 
 use super::{Rejection, symptom};
 use crate::baseline::Baseline;
-use crate::languages::python::evaluate::{Call, Observation, evaluate};
-use crate::languages::python::{Environment, Health, Selection, Status, TestReport, run_tests};
+use crate::languages::{Call, Environment, Health, Observation, Selection, Status, TestReport};
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation, Symptom, TestId};
 use crate::tree::{LayerStore, Tree};
@@ -23,7 +22,7 @@ pub struct Ground<'a> {
     /// Makes sandboxes.
     pub backend: &'a dyn Backend,
     /// What the tests run in.
-    pub environment: &'a Environment,
+    pub environment: &'a dyn Environment,
     /// Trees on disk.
     pub layers: &'a LayerStore,
     /// The project.
@@ -80,7 +79,7 @@ impl<'a> Mutant<'a> {
     /// Runs the tests in a fresh sandbox.
     pub(super) fn run(&self, ground: &Ground) -> Result<TestReport, Rejection> {
         let layers = self.layers(ground)?;
-        Ok(run_tests(ground.backend, ground.environment, &layers, &self.selection, &self.limits)?)
+        Ok(ground.environment.run_tests(ground.backend, &layers, &self.selection, &self.limits)?)
     }
 
     /// The record that such a run makes.
@@ -116,7 +115,7 @@ impl Ground<'_> {
         tests: Option<&BTreeSet<TestId>>,
     ) -> Result<Vec<Observation>, SandboxError> {
         let (limits, processor) = (self.baseline.limits_for(tests), self.baseline.processor_for(tests));
-        evaluate(self.backend, self.environment, layers, calls, &limits, processor)
+        self.environment.evaluate(self.backend, layers, calls, &limits, processor)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::confirm::{Ground, apply, confirm};
 use super::{Rejection, symptom};
-use crate::languages::python::evaluate::Call;
+use crate::languages::Call;
 use crate::record::{BugRecord, Mutation, Symptom};
 use crate::tree::Tree;
 

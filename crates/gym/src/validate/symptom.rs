@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use basis_sandbox::SandboxError;
 
-use crate::languages::python::TestReport;
-use crate::languages::python::evaluate::{Call, Observation};
+use crate::languages::{Call, Observation, TestReport};
 use crate::record::{Symptom, TestId};
 
 /// Evaluates calls on one tree.

@@ -1,7 +1,8 @@
 //! Facts about bug records: what execution confirms and what it refuses.
 
 use basis_gym::baseline::{Baseline, baseline};
-use basis_gym::languages::python::evaluate::{Call, evaluate};
+use basis_gym::languages::Call;
+use basis_gym::languages::python::evaluate::evaluate;
 use basis_gym::project::{Project, RunnerKind};
 use basis_gym::record::{BugRecord, Mutation};
 use basis_gym::validate::{Ground, Rejection, try_all, validate, validate_pair};

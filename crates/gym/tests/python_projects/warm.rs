@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use basis_gym::languages::python::warm::{WarmRun, run_warm};
+use basis_gym::languages::WarmRun;
+use basis_gym::languages::python::warm::run_warm;
 use basis_gym::languages::python::{Environment, PythonError, Selection, TestReport, run_tests};
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::tree::Tree;

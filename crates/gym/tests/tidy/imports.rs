@@ -15,7 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("episode", &[]),
     ("parallel", &[]),
     ("blobs", &[]),
-    ("languages", &[]),
+    ("languages", &["mutation"]),
     // Generated packages get tests that notice mutations.
     ("sources", &["languages", "mutation"]),
     ("mutation", &[]),
@@ -27,7 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // The grader that `edit` and `bugfix` share also builds its hidden part, and may refuse a record.
     ("grade", &["blobs", "draft", "languages", "skills::Rejection"]),
     ("draft", &["blobs", "issue", "languages", "skills::Build", "skills::Rejection", "skills::Skill"]),
-    ("teach", &["draft", "grade::policy", "instruction", "mutation"]),
+    ("teach", &["draft", "instruction", "languages", "mutation"]),
     // A skill sees neither policies nor the agent loop; that it sees no other skill is checked beside this table.
     ("skills", &["draft", "grade", "instruction", "issue", "languages", "mutation", "surface", "teach"]),
     // Model servers are told which tools there are.

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use basis_sandbox::{Outcome, Output};
 
-use super::coverage::Coverage;
 use super::events::{Event, TestEvent, parse};
-use super::report::{Health, Phase, Status, TestOutcome, TestReport};
-use super::run::{Secrets, Selection};
+use crate::languages::{Coverage, Health, Phase, Secrets, Selection, Status, TestOutcome, TestReport};
 use crate::record::TestId;
 
 /// The exit status of a runner whose failing canary failed.

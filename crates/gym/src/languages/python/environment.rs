@@ -13,11 +13,10 @@ use basis_sandbox::{Limits, Mount, SandboxSpec};
 
 use super::dependencies::{self, Lock};
 use super::{PythonError, Toolchain};
+use crate::languages::{Surroundings, WORKDIR};
 use crate::project::{RunnerKind, TestSetup};
 use crate::tree::LayerStore;
 
-/// Where the project's tree is in every sandbox.
-pub const WORKDIR: &str = "/repo";
 /// Where the test runner and the links to the interpreter are.
 pub(super) const RUNNER: &str = "/opt/basis";
 /// Where the packages that tests need are.
@@ -60,21 +59,6 @@ pub struct Environment {
     runner: PathBuf,
     packages: Option<(PathBuf, Lock)>,
     surroundings: Surroundings,
-}
-
-/// What code should not depend on, and may by mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surroundings {
-    /// Value of `TZ`.
-    pub time_zone: &'static str,
-    /// Seed of the hashes of strings in scripts. Runs of tests never read it: each has hashes of its own.
-    pub hash_seed: u32,
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        Self { time_zone: "UTC", hash_seed: 0 }
-    }
 }
 
 impl Environment {

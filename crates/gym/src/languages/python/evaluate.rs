@@ -7,25 +7,8 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 
 use super::Environment;
 use super::events::{Event, parse};
-use super::run::{Secrets, processor_line, run_command, runner_command};
-
-/// A call and the test file whose names it uses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Call {
-    /// The test file, relative to the project.
-    pub path: String,
-    /// The call as source in one line.
-    pub source: String,
-}
-
-/// What a call gave.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observation {
-    /// `repr` of its value, if it has one that can be quoted.
-    pub value: Option<String>,
-    /// Class and message of what it raised.
-    pub exception: Option<String>,
-}
+use super::run::{processor_line, run_command, runner_command};
+use crate::languages::{Call, Observation, Secrets};
 
 /// Evaluates calls in order on the tree that `layers` make, all within `processor` time. A call that could not be evaluated observes nothing.
 ///

@@ -14,20 +14,8 @@ use basis_sandbox::{Backend, Captured, Command, Limits, Outcome, Output, Refused
 
 use super::Environment;
 use super::assemble::assemble;
-use super::report::TestReport;
-use super::run::{Secrets, Selection, instructions, runner_command, runner_module};
-use crate::tree::Tree;
-
-/// One of the runs.
-#[derive(Debug, Clone)]
-pub struct WarmRun<'a> {
-    /// Files that are different from the tree, or new in a directory of it.
-    pub patch: &'a Tree,
-    /// Which tests to run.
-    pub selection: &'a Selection,
-    /// How long they may take.
-    pub wall: Duration,
-}
+use super::run::{instructions, runner_command, runner_module};
+use crate::languages::{Secrets, TestReport, WarmRun};
 
 /// Time for starting the interpreter, and between two runs.
 const OVERHEAD: Duration = Duration::from_secs(30);

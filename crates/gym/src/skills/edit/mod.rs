@@ -11,7 +11,7 @@ use crate::grade::Workshop;
 use crate::grade::repair::{self, Repair};
 use crate::grade::verdict::Verdict;
 use crate::instruction;
-use crate::languages::python::syntax::functions;
+use crate::languages::functions;
 use crate::record::BugRecord;
 use crate::task::Task;
 
@@ -83,7 +83,7 @@ fn text(source: Option<&str>) -> Result<&str, Rejection> {
 /// The function around the change, as it stands in the buggy file.
 fn context(buggy: &str, record: &BugRecord) -> Result<String, Rejection> {
     let name = record.mutation.function.rsplit('.').next().unwrap_or_default();
-    functions(buggy)
+    functions(&record.mutation.path, buggy)
         .into_iter()
         .find(|function| {
             function.name == name && function.start <= record.mutation.start && record.mutation.start <= function.end

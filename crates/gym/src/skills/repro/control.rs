@@ -8,10 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use super::script::{self, Exit};
 use super::{Build, Rejection};
 use crate::draft;
-use crate::grade::policy::is_source;
 use crate::issue::{Issue, callee};
-use crate::languages::python::syntax::functions;
-use crate::mutation;
+use crate::languages::{self, functions, is_source};
 use crate::record::{BugRecord, Mutation};
 use crate::tree::{Tree, TreeId};
 
@@ -54,10 +52,11 @@ fn elsewhere(record: &BugRecord, issue: &Issue, rng: &mut ChaCha8Rng) -> Vec<Mut
         .filter(|path| is_source(path))
         .filter_map(|path| Some((path, record.fixed.text(path)?)))
         .collect();
-    let spans = sources.iter().flat_map(|(_, text)| functions(text).into_iter().map(move |span| (*text, span)));
+    let spans =
+        sources.iter().flat_map(|(path, text)| functions(path, text).into_iter().map(move |span| (*text, span)));
     let own: String =
         spans.filter(|(_, it)| near.contains(&it.name.as_str())).map(|(text, it)| &text[it.start..it.end]).collect();
-    let mut sites: Vec<Mutation> = sources.iter().flat_map(|(path, text)| mutation::mutations(path, text)).collect();
+    let mut sites: Vec<Mutation> = sources.iter().flat_map(|(path, text)| languages::mutations(path, text)).collect();
     sites.shuffle(rng);
     let mut seen = BTreeSet::new();
     sites.retain(|site| {

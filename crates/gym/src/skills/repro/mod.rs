@@ -17,7 +17,7 @@ use crate::grade::marked::marked;
 use crate::grade::restate::restated;
 use crate::grade::rewrites::rewrites;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
-use crate::languages::python::environment::WORKDIR;
+use crate::languages::WORKDIR;
 use crate::record::BugRecord;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};

@@ -13,8 +13,7 @@ use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
 use crate::issue::Issue;
-use crate::languages::python::Selection;
-use crate::mutation;
+use crate::languages::{self, Selection};
 use crate::record::BugRecord;
 use crate::surface;
 use crate::task::Task;
@@ -160,7 +159,7 @@ fn alike(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<String>, Reject
     let text = |tree: &Tree| tree.text(path).map(str::to_owned).ok_or_else(|| Rejection::new("not_text", path.clone()));
     let (buggy, fixed) = (text(&record.buggy)?, text(&record.fixed)?);
     let mistakes = |text: &str| {
-        let own = mutation::mutations(path, text).into_iter().filter(|site| site.function == record.mutation.function);
+        let own = languages::mutations(path, text).into_iter().filter(|site| site.function == record.mutation.function);
         own.map(|site| site.apply(text)).collect::<Vec<_>>()
     };
     let mut texts: Vec<String> = mistakes(&buggy).into_iter().chain(mistakes(&fixed)).collect();

@@ -14,7 +14,7 @@ use crate::grade::Workshop;
 use crate::grade::clones::embedded;
 use crate::grade::restate::restated;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
-use crate::languages::python::{Health, Selection, TestReport};
+use crate::languages::{Health, Selection, TestReport};
 use crate::project::RunnerKind;
 use crate::record::TestId;
 use crate::task::Task;

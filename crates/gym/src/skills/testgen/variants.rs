@@ -7,8 +7,7 @@ use super::{Build, Rejection};
 use crate::draft;
 use crate::grade::calls::{self, Question};
 use crate::grade::rewrites::rewrites;
-use crate::languages::python::syntax::functions;
-use crate::mutation;
+use crate::languages::{self, functions};
 use crate::record::{BugRecord, TestId};
 use crate::tree::{Tree, TreeId};
 
@@ -39,7 +38,7 @@ impl Target {
     pub(super) fn of(record: &BugRecord) -> Result<Self, Rejection> {
         let (path, function) = (&record.mutation.path, &record.mutation.function);
         let source = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
-        let span = functions(source)
+        let span = functions(path, source)
             .into_iter()
             .find(|span| span.class.is_none() && span.name == *function)
             .ok_or_else(|| Rejection::new("not_a_function", format!("`{function}` is not at the top level")))?;
@@ -66,7 +65,7 @@ impl Target {
             let file = id.split("::").next().unwrap_or_default();
             let name = id.rsplit("::").next().unwrap_or_default().split('[').next().unwrap_or_default();
             record.fixed.text(file).is_some_and(|text| {
-                functions(text)
+                functions(file, text)
                     .iter()
                     .any(|span| span.name == name && text[span.start..span.end].contains(&self.function))
             })
@@ -99,7 +98,7 @@ pub(super) fn choose(
     candidates.truncate(MOST_CANDIDATES);
     let documented = calls_in_docstring(target);
     let all: Vec<String> = documented.iter().chain(&candidates).cloned().collect();
-    let mut sites: Vec<_> = mutation::mutations(&target.path, &target.source)
+    let mut sites: Vec<_> = languages::mutations(&target.path, &target.source)
         .into_iter()
         .filter(|site| site.function == target.function)
         .collect();

@@ -10,6 +10,7 @@ use rand::{Rng, RngExt};
 use super::evaluator::{Program, Stop, Value};
 use super::fragment::Fragment;
 use super::inputs::Arguments;
+use crate::languages;
 use crate::mutation;
 
 /// Calls that are tried for one function.
@@ -108,7 +109,7 @@ fn mutants(program: &Program, fragment: &Fragment) -> Vec<Program> {
         let mut mutant = program.clone();
         mutant.load(&mutation.apply(&fragment.text)).ok().map(|()| mutant)
     };
-    mutation::mutations("module.py", &fragment.text).into_iter().filter_map(load).collect()
+    languages::mutations("module.py", &fragment.text).into_iter().filter_map(load).collect()
 }
 
 fn is_killed(mutant: &Program, fragment: &Fragment, case: &Case) -> bool {

@@ -14,7 +14,7 @@ use super::fragment::Fragment;
 use super::template::Template;
 use super::vocabulary::Names;
 use super::*;
-use crate::mutation;
+use crate::languages;
 
 /// Packages of each split; fewer where nothing is optimised.
 const PACKAGES: u64 = if cfg!(debug_assertions) { 60 } else { 200 };
@@ -176,7 +176,7 @@ fn nearly_all_mutants_fail_the_tests_of_their_function() {
         for made in packages(split) {
             mutants += made.functions.iter().map(|function| function.mutants).sum::<usize>();
             killed += made.functions.iter().map(|function| function.killed).sum::<usize>();
-            all += sources(&made.project).map(|(path, text)| mutation::mutations(path, text).len()).sum::<usize>();
+            all += sources(&made.project).map(|(path, text)| languages::mutations(path, text).len()).sum::<usize>();
         }
         assert!(all >= 100 * packages(split).len(), "{split:?}: {all}");
         assert!(killed * 100 >= mutants * 90, "{split:?}: {killed} of {mutants}");

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use basis_gym::grade::Workshop;
-use basis_gym::languages::python::warm::{WarmRun, run_warm};
-use basis_gym::languages::python::{Environment, Selection, run_tests};
+use basis_gym::languages::{Environment, Selection, WarmRun};
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::tree::Tree;
 
@@ -31,7 +30,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
             requirements: Vec::new(),
         };
         match workshop.environment(&setup) {
-            Ok(environment) => compare(context, name, &workshop, &environment)?,
+            Ok(environment) => compare(context, name, &workshop, environment.as_ref())?,
             Err(cause) => context.printer.warn(format_args!("without {name}: {cause:?}")),
         }
         context.check_stop()?;
@@ -40,7 +39,12 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
 }
 
 /// Ten tests of a small module, `RUNS` times cold and as often warm, in turns of one each and all.
-fn compare(context: &Context<'_>, name: &str, workshop: &Workshop, environment: &Environment) -> Result<(), Failure> {
+fn compare(
+    context: &Context<'_>,
+    name: &str,
+    workshop: &Workshop,
+    environment: &dyn Environment,
+) -> Result<(), Failure> {
     let tests: String =
         (0..10).map(|number| format!("def test_{number}(): assert double({number}) == {}\n", 2 * number)).collect();
     let mut tree = Tree::new();
@@ -51,7 +55,7 @@ fn compare(context: &Context<'_>, name: &str, workshop: &Workshop, environment: 
     let mut cold: Vec<Duration> = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let start = Instant::now();
-        run_tests(workshop.backend.as_ref(), environment, &layers, &selection, &workshop.grading_limits)?;
+        environment.run_tests(workshop.backend.as_ref(), &layers, &selection, &workshop.grading_limits)?;
         cold.push(start.elapsed());
     }
     let (mut warm, whole) = warm(workshop, environment, &layers, &selection)?;
@@ -76,7 +80,7 @@ fn p10(times: &mut [Duration]) -> f64 {
 /// The time of each of `RUNS` warm runs, and the mean in milliseconds with the start of the interpreter.
 fn warm(
     workshop: &Workshop,
-    environment: &Environment,
+    environment: &dyn Environment,
     layers: &[PathBuf],
     selection: &Selection,
 ) -> Result<(Vec<Duration>, f64), Failure> {
@@ -85,7 +89,7 @@ fn warm(
     let limits = &workshop.grading_limits;
     let runs = vec![WarmRun { patch: &patch, selection, wall: limits.wall }; RUNS];
     let start = Instant::now();
-    let reports = run_warm(workshop.backend.as_ref(), environment, layers, &runs, limits)?;
+    let reports = environment.run_warm(workshop.backend.as_ref(), layers, &runs, limits)?;
     let time = start.elapsed().as_secs_f64() * 1e3;
     let times: Vec<Duration> = reports.iter().flatten().map(|report| report.duration).collect();
     match times.len() {

@@ -2,8 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::super::{Mutation, Operator, ParsedFile};
 use super::constant::neighbours;
+use crate::mutation::{Mutation, Operator, ParsedFile};
 
 /// Changes a literal default.
 pub(super) struct DefaultArgument;
@@ -32,7 +32,7 @@ fn unsigned(value: Node<'_>) -> Node<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn literal_defaults_change() {
@@ -43,7 +43,12 @@ mod tests {
 
     #[test]
     fn defaults_belong_to_their_function() {
-        let file = ParsedFile::parse("a.py", "class A:\n    def g(self, x=1):\n        pass\n").unwrap();
+        let file = ParsedFile::parse(
+            &crate::languages::python::mutation::rules::Python,
+            "a.py",
+            "class A:\n    def g(self, x=1):\n        pass\n",
+        )
+        .unwrap();
         assert_eq!(DefaultArgument.mutations(&file)[0].function, "A.g");
     }
 }

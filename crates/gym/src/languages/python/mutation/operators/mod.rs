@@ -17,7 +17,7 @@ mod swap_arguments;
 mod swap_operands;
 mod wrong_parameter;
 
-use super::Operator;
+use crate::mutation::Operator;
 
 /// Every operator; where two give the same text, the first one names it.
 pub fn all() -> &'static [&'static dyn Operator] {

@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::languages::python::mutation::rules::remove_statement;
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Removes `if …: return` and the like, and unwraps other statements with `if` and no `else`.
 pub(super) struct RemoveGuard;
@@ -26,7 +27,7 @@ fn edit(file: &ParsedFile<'_>, statement: Node<'_>) -> Option<Edit> {
     let last = body.named_child(count.checked_sub(1)?)?;
     match last.kind() {
         "return_statement" | "raise_statement" | "continue_statement" => {
-            Some(Edit::remove_statement(statement, file.source())).filter(|edit| edit.after.is_empty())
+            Some(remove_statement(statement, file.source())).filter(|edit| edit.after.is_empty())
         }
         "break_statement" | "comment" => None,
         _ => unwrapped(file, statement, body),
@@ -54,7 +55,7 @@ fn unwrapped(file: &ParsedFile<'_>, statement: Node<'_>, body: Node<'_>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn a_guard_that_leaves_is_removed() {

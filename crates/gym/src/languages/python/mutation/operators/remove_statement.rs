@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::languages::python::mutation::rules::{is_message, remove_statement};
+use crate::mutation::{Mutation, Operator, ParsedFile};
 
 /// Removes a statement whose absence the rest of the function does not notice at once.
 pub(super) struct RemoveStatement;
@@ -15,7 +16,7 @@ impl Operator for RemoveStatement {
     fn mutations(&self, file: &ParsedFile<'_>) -> Vec<Mutation> {
         file.mutations_of(self.name(), &["expression_statement"], |statement| {
             let removable = statement.named_child(0).is_some_and(|inner| is_removable(file, inner));
-            if removable { vec![Edit::remove_statement(statement, file.source())] } else { Vec::new() }
+            if removable { vec![remove_statement(statement, file.source())] } else { Vec::new() }
         })
     }
 }
@@ -23,7 +24,7 @@ impl Operator for RemoveStatement {
 fn is_removable(file: &ParsedFile<'_>, inner: Node<'_>) -> bool {
     match inner.kind() {
         "augmented_assignment" => true,
-        "call" => !file.is_message(inner),
+        "call" => !is_message(file, inner),
         "assignment" => {
             let target = inner.child_by_field_name("left");
             let has_value = inner.child_by_field_name("right").is_some();
@@ -57,7 +58,7 @@ fn occurs_before(file: &ParsedFile<'_>, node: Node<'_>, target: Node<'_>) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn updates_and_effects_go_with_their_line() {

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Confuses or drops a connective.
 pub(super) struct Logical;
@@ -33,7 +33,7 @@ fn edits(file: &ParsedFile<'_>, node: Node<'_>) -> Option<Vec<Edit>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn connectives_swap_and_lose_a_side() {

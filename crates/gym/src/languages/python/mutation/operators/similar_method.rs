@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Calls the sibling instead.
 pub(super) struct SimilarMethod;
@@ -72,7 +72,7 @@ fn siblings<'table>(name: &str, table: &'table [(&str, &str)]) -> impl Iterator<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn functions_and_methods_have_siblings() {

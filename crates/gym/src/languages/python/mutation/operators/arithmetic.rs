@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Swaps `+` and `-`, `*` and `//`, `<<` and `>>` and so on, and drops a leading minus.
 pub(super) struct Arithmetic;
@@ -69,7 +69,7 @@ fn others(sign: &str) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn signs_swap_within_their_group() {

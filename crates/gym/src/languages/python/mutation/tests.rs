@@ -1,9 +1,12 @@
 //! What holds for all operators, on small texts and on the standard library of an interpreter that is here.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::rules::Python;
 use super::*;
+use crate::mutation::{Operator, ParsedFile};
 
 /// Checks every text that `operator` makes of a function body; the body may use `a`, `b` and anything global.
 pub(super) fn check(operator: &dyn Operator, body: &str, expected: &[&str]) {
@@ -12,7 +15,7 @@ pub(super) fn check(operator: &dyn Operator, body: &str, expected: &[&str]) {
         format!("def f(a, b):\n{}", lines.concat())
     };
     let source = wrap(body);
-    let file = ParsedFile::parse("package/module.py", &source).expect("the input is Python");
+    let file = ParsedFile::parse(&Python, "package/module.py", &source).expect("the input is Python");
     let made: Vec<String> = operator.mutations(&file).iter().map(|mutation| mutation.apply(&source)).collect();
     let expected: Vec<String> = expected.iter().map(|body| wrap(body)).collect();
     assert_eq!(made, expected, "by `{}`", operator.name());

@@ -1,6 +1,6 @@
 //! A comparison becomes its opposite: `==` and `!=`, `in` and `not in`, `is` and `is not`, `<` and `>=`.
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Turns a comparison into its opposite.
 pub(super) struct RelationalNegate;
@@ -38,7 +38,7 @@ fn opposite(sign: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn every_comparison_has_an_opposite() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::syntax;
+use super::of_path;
 use crate::record::TestId;
 
 /// Functions entered by each test, as recorded in one run of a healthy tree.
@@ -23,7 +23,7 @@ impl Coverage {
     /// The tests that enter the function around a line of a healthy file; `None` when any test may depend on it, because the line is
     /// outside functions or the function runs at import.
     pub fn touching(&self, path: &str, source: &str, line: usize) -> Option<BTreeSet<TestId>> {
-        let lines = function_around(source, line)?;
+        let lines = function_around(path, source, line)?;
         let wanted = |&index: &usize| self.is_in(index, path, &lines);
         if self.imported.iter().any(wanted) {
             return None;
@@ -34,7 +34,7 @@ impl Coverage {
 
     /// Calls of the function around a line of a healthy file that tests made, as source with literal arguments.
     pub fn calls_of(&self, path: &str, source: &str, line: usize) -> Vec<String> {
-        let Some(lines) = function_around(source, line) else { return Vec::new() };
+        let Some(lines) = function_around(path, source, line) else { return Vec::new() };
         let own = self.calls.iter().filter(|(index, _)| self.is_in(**index, path, &lines));
         own.flat_map(|(_, calls)| calls.iter().cloned()).collect()
     }
@@ -58,8 +58,8 @@ impl Coverage {
 }
 
 /// The lines of the innermost function around a line.
-fn function_around(source: &str, line: usize) -> Option<RangeInclusive<usize>> {
-    let functions = syntax::functions(source);
+fn function_around(path: &str, source: &str, line: usize) -> Option<RangeInclusive<usize>> {
+    let functions = of_path(path)?.functions(source);
     let around = functions.iter().filter(|span| (span.line_start..=span.line_end).contains(&line));
     around.min_by_key(|span| span.line_end - span.line_start).map(|span| span.line_start..=span.line_end)
 }

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Swaps `continue` and `break`; a `break` of a `while` loop stays, since without it the loop may never end.
 pub(super) struct BreakContinue;
@@ -39,7 +39,7 @@ fn is_in_for(statement: Node<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn the_two_swap_in_a_for_loop() {

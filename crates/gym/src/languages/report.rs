@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::coverage::Coverage;
+use super::Coverage;
 use crate::record::{Symptom, TestId};
 
 /// How one test ended, from best to worst.

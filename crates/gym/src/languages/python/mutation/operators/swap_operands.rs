@@ -1,7 +1,7 @@
 //! The operands of a subtraction, division or remainder change places.
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
 use super::swap_arguments::swapped;
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Swaps the operands where the order matters.
 pub(super) struct SwapOperands;
@@ -28,7 +28,7 @@ impl Operator for SwapOperands {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn ordered_operands_swap() {

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Returns an empty value of the kind that the expression seems to have, or `None`.
 pub(super) struct ReturnDefault;
@@ -46,7 +46,7 @@ fn default_of(file: &ParsedFile<'_>, value: Node<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn the_default_fits_the_expression() {

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Changes a literal that is not a default value.
 pub(super) struct Constant;
@@ -64,7 +64,7 @@ fn is_key_of_keyword(literal: Node<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn numbers_move_by_one() {

@@ -1,6 +1,6 @@
 //! `<` becomes `<=`, `>` becomes `>=`, and back: the classical mistake at a boundary.
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Moves the boundary of an ordering comparison by one.
 pub(super) struct RelationalBoundary;
@@ -32,7 +32,7 @@ fn neighbour(sign: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn every_sign_of_a_chain_moves() {

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Swaps arguments that differ.
 pub(super) struct SwapArguments;
@@ -45,7 +45,7 @@ pub(super) fn swapped(file: &ParsedFile<'_>, left: Node<'_>, right: Node<'_>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn neighbours_that_differ_swap() {

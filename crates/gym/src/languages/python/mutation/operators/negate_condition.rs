@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::{Edit, Mutation, Operator, ParsedFile};
+use crate::mutation::{Edit, Mutation, Operator, ParsedFile};
 
 /// Wraps a condition in `not (…)`; comparisons and `not` are left to the operators that know them.
 pub(super) struct NegateCondition;
@@ -48,7 +48,7 @@ fn negated(text: &str, condition: Node<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutation::tests::check;
+    use crate::languages::python::mutation::tests::check;
 
     #[test]
     fn conditions_of_all_kinds_are_negated() {
