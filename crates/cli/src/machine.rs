@@ -26,6 +26,11 @@ pub(crate) fn toolchain(settings: &Settings) -> Result<Toolchain, Failure> {
     })
 }
 
+/// What the languages run with.
+pub(crate) fn toolchains(settings: &Settings) -> Result<Toolchains, Failure> {
+    Ok(Toolchains { python: toolchain(settings)?, search_path: search_path() })
+}
+
 /// The directories in which programs are looked for.
 fn search_path() -> Vec<PathBuf> {
     std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect()
@@ -99,8 +104,7 @@ fn usual_kubeconfig() -> Option<PathBuf> {
 pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
     let cache = Path::new(&settings.cache.dir);
     let pool = Pool::new(backend(settings)?, &capacity(settings));
-    let toolchains = Toolchains { python: toolchain(settings)?, search_path: search_path() };
-    let mut workshop = Workshop::open(Arc::new(pool), toolchains, cache, blobs).kind(Kind::Machine)?;
+    let mut workshop = Workshop::open(Arc::new(pool), toolchains(settings)?, cache, blobs).kind(Kind::Machine)?;
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)

@@ -19,16 +19,17 @@ pub struct Project {
     pub origin: Origin,
 }
 
-/// How the tests of a Python project are run.
+/// How the tests of a project are run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestSetup {
     /// Who runs them.
     pub runner: RunnerKind,
-    /// Test files and the `conftest.py` files that belong to them, relative to the project.
+    /// Files with tests, and the `conftest.py` files that belong to them, relative to the project.
     pub files: Vec<String>,
-    /// Directories to put on the import path, relative to the project; the empty string is its root.
+    /// Directories to put on Python's import path, relative to the project; the empty string is its root.
     pub import_roots: Vec<String>,
-    /// Requirements to install beside the interpreter, as `pip` takes them; the project itself is never among them.
+    /// What has to be installed; the project itself is never among it. For Python requirements as `pip` takes them, for Rust the texts of
+    /// `Cargo.toml` and `Cargo.lock`.
     pub requirements: Vec<String>,
 }
 
@@ -52,6 +53,15 @@ pub enum RunnerKind {
     Plain,
     /// pytest from the environment, with the shipped reporter plugin.
     Pytest,
+    /// Cargo with the standard test harness.
+    Cargo,
+}
+
+impl RunnerKind {
+    /// Whether suites belong to real packages, which take their time; those of generated packages take milliseconds.
+    pub fn is_real(self) -> bool {
+        self != Self::Plain
+    }
 }
 
 /// Where a project came from.

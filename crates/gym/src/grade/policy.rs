@@ -22,7 +22,7 @@ pub fn sources_only(files: &[FileChange], tests: &TestSetup) -> Allowed {
     let language = languages::of_runner(tests.runner);
     let mut allowed = Allowed::default();
     for change in files {
-        let is_test = || tests.files.contains(&change.path);
+        let is_test = || !language.tests_in_sources() && tests.files.contains(&change.path);
         if language.is_protected(&change.path) || is_test() || !stays_inside(&change.path) {
             allowed.stripped.push(change.path.clone());
         } else if let Some(content) = &change.content {

@@ -12,7 +12,7 @@ use super::workshop::Workshop;
 use crate::blobs::Blobs;
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Score, Submission};
-use crate::languages::{self, Selection, TestOutcome, TestReport};
+use crate::languages::{self, Language, Selection, TestOutcome, TestReport};
 use crate::project::TestSetup;
 use crate::record::{BugRecord, TestId};
 use crate::skills::Rejection;
@@ -87,6 +87,7 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     }
     let language = languages::of_runner(task.context.tests.runner);
     let (buggy, fixed) = repair.trees(&workshop.blobs)?;
+    let files = with_hidden_tests(language, &allowed.files, &buggy);
     let mut base = (*buggy).clone();
     for path in &allowed.deleted {
         base.remove_below(path, &|path| language.is_protected(path));
@@ -95,7 +96,7 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     let limit = repair.processor_seconds.map(Duration::from_secs);
     // Tests that were failing come first: most wrong repairs end there, in one cheap run.
     let selection = Selection::tests(&repair.fail_to_pass).within(limit);
-    let first = workshop.run_tests(tests, &[&base, &allowed.files], &selection)?;
+    let first = workshop.run_tests(tests, &[&base, &files], &selection)?;
     if let Some(score) = shortfall(&first, &repair.fail_to_pass, "f2p_failed") {
         return Ok(score);
     }
@@ -107,7 +108,7 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     // Copies are further tests, which take their time, too.
     let limit = limit.map(|limit| if twins.is_some() { limit * 2 } else { limit });
     let selection = Selection::tests(repair.pass_to_pass.iter().chain(twins.iter().flat_map(Twins::ids)));
-    let second = workshop.run_tests(tests, &[&base, &allowed.files, changed], &selection.within(limit))?;
+    let second = workshop.run_tests(tests, &[&base, &files, changed], &selection.within(limit))?;
     if let Some(score) = shortfall(&second, &repair.pass_to_pass, "p2p_failed") {
         return Ok(score);
     }
@@ -121,6 +122,17 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     let table =
         repair.fail_to_pass.iter().chain(&repair.pass_to_pass).map(|id| (id.clone(), "passed".into())).collect();
     Ok(full(table))
+}
+
+/// What was handed in, with the hidden tests where source files hold tests.
+fn with_hidden_tests(language: &dyn Language, submitted: &Tree, original: &Tree) -> Tree {
+    let mut files = submitted.clone();
+    for path in submitted.paths().filter(|_| language.tests_in_sources()) {
+        if let (Some(text), Some(original)) = (submitted.text(path), original.text(path)) {
+            files.insert(path, language.with_tests_of(text, original));
+        }
+    }
+    files
 }
 
 /// The first copy that did not do what it must, where the healthy tree shows that it must.

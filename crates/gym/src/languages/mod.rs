@@ -7,6 +7,7 @@ mod coverage;
 mod environment;
 pub mod python;
 mod report;
+pub mod rust;
 mod secrets;
 mod selection;
 mod span;
@@ -28,7 +29,7 @@ use crate::record::{Mutation, TestId};
 use crate::tree::LayerStore;
 
 /// All languages.
-pub static ALL: &[&dyn Language] = &[&python::Python];
+pub static ALL: &[&dyn Language] = &[&python::Python, &rust::Rust];
 
 /// The language of a source file, by the end of its name.
 pub fn of_path(path: &str) -> Option<&'static dyn Language> {
@@ -39,6 +40,7 @@ pub fn of_path(path: &str) -> Option<&'static dyn Language> {
 pub fn of_runner(runner: RunnerKind) -> &'static dyn Language {
     match runner {
         RunnerKind::Plain | RunnerKind::Pytest => &python::Python,
+        RunnerKind::Cargo => &rust::Rust,
     }
 }
 
@@ -74,6 +76,16 @@ pub trait Language: Sync {
 
     /// The test file without the given tests, or `None` when nothing is left that is worth a file.
     fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String>;
+
+    /// Whether source files hold tests, so that a file with tests may be changed.
+    fn tests_in_sources(&self) -> bool {
+        false
+    }
+
+    /// A submitted source file with the tests of the original one in the place of its own.
+    fn with_tests_of(&self, submitted: &str, _original: &str) -> String {
+        submitted.to_owned()
+    }
 
     /// Small deliberate mistakes, in order of position.
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation>;

@@ -27,6 +27,17 @@ pub enum SourceError {
         /// Why not, in one line.
         reason: String,
     },
+    /// A crate was named in another way than `name` or `name@version`.
+    #[error("`crate:{0}` is not `crate:<name>` or `crate:<name>@<version>`")]
+    Crate(String),
+    /// There are no tests in a crate.
+    #[error(
+        "`{0}` has no tests; expected functions with a `#[test]` attribute; packages of the registry often leave theirs out, a checkout has them"
+    )]
+    NoRustTests(String),
+    /// A crate cannot be understood or fetched.
+    #[error(transparent)]
+    Rust(#[from] crate::languages::rust::RustError),
     /// A file of the project that must be understood is not well-formed.
     #[error("`{path}`: {reason}")]
     Malformed {

@@ -123,7 +123,7 @@ fn recipe(arguments: &Arguments, context: &Context<'_>) -> Result<Recipe, Failur
 
 fn source(locator: &str, context: &Context<'_>) -> Result<Project, Failure> {
     let downloads = LayerStore::open(machine::cache(&context.settings).join("downloads")).kind(Kind::Machine)?;
-    sources::open(locator, &machine::toolchain(&context.settings)?, &downloads).kind(Kind::Input)
+    sources::open(locator, &machine::toolchains(&context.settings)?, &downloads).kind(Kind::Input)
 }
 
 fn report(context: &Context<'_>, out: &Path, manifest: &Manifest, made: &Yield) {

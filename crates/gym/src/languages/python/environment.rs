@@ -70,8 +70,8 @@ impl Environment {
     pub fn prepare(store: &LayerStore, toolchain: &Toolchain, setup: &TestSetup) -> Result<Self, PythonError> {
         let runner = runner_layer(store, toolchain)?;
         let packages = match setup.runner {
-            RunnerKind::Plain => None,
             RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
+            _ => None,
         };
         let (toolchain, setup, surroundings) = (toolchain.clone(), setup.clone(), Surroundings::default());
         Ok(Self { toolchain, setup, runner, packages, surroundings })

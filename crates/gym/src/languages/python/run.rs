@@ -52,8 +52,8 @@ pub fn run_script(
 /// The module of the shipped runner that runs the tests of such a project.
 pub(super) fn runner_module(environment: &Environment) -> &'static str {
     match environment.setup().runner {
-        RunnerKind::Plain => "plain",
         RunnerKind::Pytest => "reporter",
+        _ => "plain",
     }
 }
 

@@ -1,0 +1,108 @@
+//! Rust as one of the languages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
+
+use super::evaluate::evaluate;
+use super::run::run_tests;
+use super::{Environment, Toolchain, mutation, syntax};
+use crate::languages::{
+    self, Call, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
+};
+use crate::project::TestSetup;
+use crate::record::{Mutation, TestId};
+use crate::tree::LayerStore;
+
+/// Rust with cargo and the standard test harness.
+pub struct Rust;
+
+impl Language for Rust {
+    fn name(&self) -> &'static str {
+        "rust"
+    }
+
+    fn endings(&self) -> &'static [&'static str] {
+        &[".rs"]
+    }
+
+    fn is_protected(&self, path: &str) -> bool {
+        const NAMES: &[&str] =
+            &["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain", "rust-toolchain.toml", "clippy.toml"];
+        const FOLDERS: &[&str] = &["tests", "benches", "examples", ".cargo", ".git", ".config", "target"];
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let compiled = [".so", ".a", ".o", ".rlib", ".rmeta"].iter().any(|ending| name.ends_with(ending));
+        path.split('/').any(|part| FOLDERS.contains(&part)) || compiled || NAMES.contains(&name)
+    }
+
+    fn tests_in_sources(&self) -> bool {
+        true
+    }
+
+    fn with_tests_of(&self, submitted: &str, original: &str) -> String {
+        syntax::with_tests_of(submitted, original)
+    }
+
+    fn functions(&self, source: &str) -> Vec<FunctionSpan> {
+        syntax::functions(source)
+    }
+
+    fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String> {
+        Some(syntax::remove_tests(source, tests))
+    }
+
+    fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {
+        mutation::mutations(path, source)
+    }
+
+    fn prepare(
+        &self,
+        backend: &dyn Backend,
+        toolchains: &Toolchains,
+        store: &LayerStore,
+        setup: &TestSetup,
+        surroundings: Surroundings,
+    ) -> Result<Arc<dyn languages::Environment>, String> {
+        let toolchain = Toolchain::discover(&toolchains.search_path).map_err(|error| error.to_string())?;
+        let environment = Environment::prepare(backend, store, toolchain, setup, surroundings);
+        Ok(Arc::new(environment.map_err(|error| error.to_string())?))
+    }
+}
+
+impl languages::Environment for Environment {
+    fn setup(&self) -> &TestSetup {
+        self.setup()
+    }
+
+    fn serves(&self, setup: &TestSetup) -> bool {
+        let own = self.setup();
+        (own.runner, &own.requirements) == (setup.runner, &setup.requirements)
+    }
+
+    fn spec(&self, layers: Vec<PathBuf>, limits: Limits) -> SandboxSpec {
+        self.spec(layers, limits)
+    }
+
+    fn run_tests(
+        &self,
+        backend: &dyn Backend,
+        layers: &[PathBuf],
+        selection: &Selection,
+        limits: &Limits,
+    ) -> Result<TestReport, SandboxError> {
+        run_tests(backend, self, layers, selection, limits)
+    }
+
+    fn evaluate(
+        &self,
+        backend: &dyn Backend,
+        layers: &[PathBuf],
+        calls: &[Call],
+        limits: &Limits,
+        _: Option<Duration>,
+    ) -> Result<Vec<Observation>, SandboxError> {
+        evaluate(backend, self, layers, calls, limits)
+    }
+}
