@@ -126,14 +126,109 @@ def test_total_capped_3():
     assert total_capped([-1, 9], 4) == 5
 ";
 
+/// A small healthy crate: the same two functions, with tests in their file and in one of their own.
+pub(crate) fn rust_project() -> crate::project::Project {
+    let manifest = "[package]\nname = \"caps\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let lock = "version = 3\n\n[[package]]\nname = \"caps\"\nversion = \"0.1.0\"\n";
+    let mut tree = Tree::new();
+    tree.insert("Cargo.toml", manifest);
+    tree.insert("Cargo.lock", lock);
+    tree.insert("src/lib.rs", RUST_LIB);
+    tree.insert("src/report.rs", RUST_REPORT);
+    tree.insert("tests/api.rs", RUST_API);
+    let files = vec!["src/lib.rs".into(), "tests/api.rs".into()];
+    let requirements = vec![manifest.into(), lock.into()];
+    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots: vec![], requirements };
+    let origin = Origin { source: "path".into(), locator: "testkit".into(), licence: String::new() };
+    crate::project::Project { name: "caps".into(), version: "0.1.0".into(), tree, tests, origin }
+}
+
+pub(crate) const RUST_LIB: &str = "\
+//! Values within limits.
+
+mod report;
+
+pub use report::total_capped;
+
+/// The value, but at least `low` and at most `high`.
+pub fn cap_value(value: i64, low: i64, high: i64) -> i64 {
+    if value < low {
+        return low;
+    }
+    if value > high {
+        return high;
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_values_become_low() {
+        assert_eq!(cap_value(0, 1, 5), 1);
+    }
+
+    #[test]
+    fn high_values_become_high() {
+        assert_eq!(cap_value(7, 1, 5), 5);
+    }
+
+    #[test]
+    fn others_stay() {
+        assert_eq!(cap_value(2, 1, 5), 2);
+    }
+
+    #[test]
+    fn equal_limits() {
+        assert_eq!(cap_value(4, 4, 4), 4);
+    }
+}
+";
+
+const RUST_REPORT: &str = "\
+use crate::cap_value;
+
+/// The sum of values, each at least 0 and at most `high`, plus 1.
+pub fn total_capped(values: &[i64], high: i64) -> i64 {
+    let mut total = 1;
+    for value in values {
+        total += cap_value(*value, 0, high);
+    }
+    total
+}
+";
+
+const RUST_API: &str = "\
+use caps::total_capped;
+
+#[test]
+fn of_nothing() {
+    assert_eq!(total_capped(&[], 5), 1);
+}
+
+#[test]
+fn of_some() {
+    assert_eq!(total_capped(&[2, 3], 5), 6);
+}
+
+#[test]
+fn of_outliers() {
+    assert_eq!(total_capped(&[-1, 9], 4), 5);
+}
+";
+
 /// A workshop on this machine with a cache of its own. The directory lives as long as the first value.
 pub(crate) fn workshop() -> (tempfile::TempDir, crate::grade::Workshop) {
     let cache = tempfile::tempdir().expect("a temporary directory can be made");
     let backend = basis_sandbox::backends::open("namespace").expect("this machine runs namespaces");
     let toolchain = crate::languages::python::Toolchain::discover(None, &[]).expect("this machine has python3");
     let blobs = std::sync::Arc::new(crate::blobs::Blobs::open(cache.path().join("blobs")).expect("blobs open"));
-    let workshop =
-        crate::grade::Workshop::open(backend, toolchain.into(), cache.path(), blobs).expect("the workshop opens");
+    // Whoever runs these tests has a Rust toolchain.
+    let search_path = std::path::Path::new(env!("CARGO")).parent().map(std::path::Path::to_owned).into_iter().collect();
+    let toolchains = crate::languages::Toolchains { python: toolchain, search_path };
+    let workshop = crate::grade::Workshop::open(backend, toolchains, cache.path(), blobs).expect("the workshop opens");
     (cache, workshop)
 }
 
@@ -148,21 +243,25 @@ pub(crate) fn record_of(
     path: &str,
     is_wanted: impl Fn(&str) -> bool,
 ) -> crate::record::BugRecord {
-    let project = project();
-    let environment = workshop.environment(&project.tests).expect("plain environments need nothing");
+    record_in(workshop, &project(), path, is_wanted)
+}
+
+/// The same in some project.
+pub(crate) fn record_in(
+    workshop: &crate::grade::Workshop,
+    project: &crate::project::Project,
+    path: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> crate::record::BugRecord {
+    let environment = workshop.environment(&project.tests).expect("the environment needs nothing from elsewhere");
     let (backend, layers, limits) = (workshop.backend.as_ref(), &workshop.layers, &workshop.grading_limits);
-    let baseline = crate::baseline::baseline(backend, environment.as_ref(), layers, &project, limits)
+    let baseline = crate::baseline::baseline(backend, environment.as_ref(), layers, project, limits)
         .expect("the package is healthy");
     let text = project.tree.text(path).expect("the package has the file");
     let sites = crate::languages::mutations(path, text);
     let site = sites.iter().find(|site| is_wanted(&site.apply(text))).expect("there is such a mutation");
-    let ground = crate::validate::Ground {
-        backend,
-        environment: environment.as_ref(),
-        layers,
-        project: &project,
-        baseline: &baseline,
-    };
+    let ground =
+        crate::validate::Ground { backend, environment: environment.as_ref(), layers, project, baseline: &baseline };
     crate::validate::validate(&ground, site).expect("the bug is noticed")
 }
 

@@ -92,6 +92,30 @@ fn a_package_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not(
 }
 
 #[test]
+fn a_rust_crate_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not() {
+    let world = World::new();
+    let manifest = "[package]\nname = \"caps\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let lock = "version = 3\n\n[[package]]\nname = \"caps\"\nversion = \"0.1.0\"\n";
+    let library = "pub mod words;\n\npub fn cap(value: i64, low: i64, high: i64) -> i64 {\n    if value < low {\n        return low;\n    }\n    if value > high { high } else { value }\n}\n\n#[cfg(test)]\nmod tests {\n    use super::cap;\n\n    #[test]\n    fn low() {\n        assert_eq!(cap(0, 1, 5), 1);\n    }\n\n    #[test]\n    fn high() {\n        assert_eq!(cap(7, 1, 5), 5);\n    }\n\n    #[test]\n    fn between() {\n        assert_eq!(cap(2, 1, 5), 2);\n    }\n}\n";
+    let words = "pub fn count(text: &str) -> usize {\n    text.split_whitespace().count()\n}\n";
+    let tests = "#[test]\nfn two() {\n    assert_eq!(caps::words::count(\"a b\"), 2);\n}\n";
+    let files = [
+        ("Cargo.toml", manifest),
+        ("Cargo.lock", lock),
+        ("src/lib.rs", library),
+        ("src/words.rs", words),
+        ("tests/words.rs", tests),
+    ];
+    write(&world, "project", &files);
+    let mined = world.run(&["mine", "project", "--records", "1", "--skills", "localize,edit", "--out", "pack"]);
+    assert!(mined.starts_with("exit code 0") && mined.contains("2 tasks in"), "{mined}");
+    let reference = world.run(&["eval", "pack", "--policy", "reference", "-k", "1", "--json"]);
+    assert_eq!(rates(&reference), [1.0, 1.0], "{reference}");
+    let nothing = world.run(&["eval", "pack", "--policy", "nothing", "-k", "1", "--json"]);
+    assert_eq!(rates(&nothing), [0.0, 0.0], "{nothing}");
+}
+
+#[test]
 fn regrading_takes_back_what_an_older_grader_gave() {
     let world = World::new();
     package(&world);
@@ -136,6 +160,7 @@ fn bad_input_is_one_line_with_its_exit_code() {
         (&["mine", "untested"], "3", "name a directory with its tests"),
         (&["mine", "failing"], "3", "make its tests pass"),
         (&["mine", "pypi:-e ."], "3", "pypi:<name>"),
+        (&["mine", "crate:a b"], "3", "crate:<name>"),
         (&["mine", "empty"], "3", "empty"),
         (&["mine", "missing"], "3", "missing"),
         (&["mine", "project", "--skills", "dance"], "2", "dance"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, Make, Seen, all};
+use super::{Attack, Make, Seen, on};
 use crate::agent;
 use crate::episode::{FileChange, Grade, Reply, Submission, ToolCall};
 use crate::grade::Workshop;
@@ -33,10 +33,7 @@ pub struct Blow {
 
 /// Tries every attack of the task's skill on it; those that find no hold are left out.
 pub fn strike(workshop: &Workshop, task: &Task) -> Vec<Blow> {
-    all()
-        .filter(|attack| attack.skills.contains(&task.skill.as_str()))
-        .filter_map(|attack| blow(workshop, attack, task))
-        .collect()
+    on(task).filter_map(|attack| blow(workshop, attack, task)).collect()
 }
 
 /// Tries one attack on one task; `None` when it finds no hold.

@@ -11,6 +11,7 @@ mod leaks;
 mod outcomes;
 mod process;
 mod runner;
+mod rust;
 mod seen;
 mod sources;
 mod suites;
@@ -20,6 +21,8 @@ mod tests;
 pub use seen::Seen;
 
 use crate::episode::Submission;
+use crate::languages;
+use crate::task::Task;
 
 /// One way to try to be rewarded without having done the work.
 pub struct Attack {
@@ -51,18 +54,39 @@ const COMPARED: &[&str] = &["testgen", "repro"];
 /// All skills.
 const EVERY: &[&str] = &["localize", "edit", "testgen", "repro", "review", "bugfix"];
 
+/// Attacks of one kind.
+struct Family {
+    /// The language that they are written in; none when they hand in no code.
+    language: Option<&'static str>,
+    attacks: &'static [Attack],
+}
+
+const fn python(attacks: &'static [Attack]) -> Family {
+    Family { language: Some("python"), attacks }
+}
+
+const FAMILIES: &[Family] = &[
+    Family { language: None, attacks: answers::ATTACKS },
+    python(configuration::ATTACKS),
+    python(process::ATTACKS),
+    python(runner::ATTACKS),
+    python(equality::ATTACKS),
+    python(sources::ATTACKS),
+    python(outcomes::ATTACKS),
+    python(suites::ATTACKS),
+    python(leaks::ATTACKS),
+    Family { language: Some("rust"), attacks: rust::ATTACKS },
+];
+
 /// Every attack, family by family.
 pub fn all() -> impl Iterator<Item = &'static Attack> {
-    let families = [
-        answers::ATTACKS,
-        configuration::ATTACKS,
-        process::ATTACKS,
-        runner::ATTACKS,
-        equality::ATTACKS,
-        sources::ATTACKS,
-        outcomes::ATTACKS,
-        suites::ATTACKS,
-        leaks::ATTACKS,
-    ];
-    families.into_iter().flatten()
+    FAMILIES.iter().flat_map(|family| family.attacks)
+}
+
+/// The attacks that can be tried on a task.
+pub fn on(task: &Task) -> impl Iterator<Item = &'static Attack> {
+    let language = languages::of_runner(task.context.tests.runner).name();
+    let families = FAMILIES.iter().filter(move |family| family.language.is_none_or(|own| own == language));
+    let skill = task.skill.clone();
+    families.flat_map(|family| family.attacks).filter(move |attack| attack.skills.contains(&skill.as_str()))
 }

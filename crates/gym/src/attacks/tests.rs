@@ -8,9 +8,10 @@ use std::time::Duration;
 use rand::SeedableRng;
 
 use super::battery::{Blow, blow, rewarded};
-use super::{Attack, all};
+use super::{Attack, all, on};
 use crate::gate;
 use crate::grade::Workshop;
+use crate::languages;
 use crate::parallel;
 use crate::skills::{ALL, Build};
 use crate::task::Task;
@@ -26,22 +27,25 @@ fn tasks(workshop: &Workshop) -> Vec<Task> {
         ("pkg/report.py", |text| text.contains("total - cap_value")),
     ];
     let mut tasks = Vec::new();
-    for (path, is_wanted) in wrong {
-        let record = testkit::record_of(workshop, path, is_wanted);
+    let crate_of_rust = testkit::rust_project();
+    let rust = testkit::record_in(workshop, &crate_of_rust, "src/lib.rs", |text| {
+        !text.contains("return low") && text.contains("return high")
+    });
+    let python = wrong.map(|(path, is_wanted)| testkit::record_of(workshop, path, is_wanted));
+    for record in python.iter().chain([&rust]) {
         let build = Build { workshop, max_turns: 8, max_variants: 6 };
-        for skill in ALL {
+        let language = languages::of_runner(record.tests.runner);
+        for skill in ALL.iter().filter(|skill| skill.speaks(language)) {
             let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-            tasks.extend(skill.build(&build, &record, &mut rng).unwrap_or_default());
+            tasks.extend(skill.build(&build, record, &mut rng).unwrap_or_default());
         }
     }
     tasks
 }
 
 fn blows(workshop: &Workshop, tasks: &[Task]) -> Vec<Blow> {
-    let pairs: Vec<(&Attack, &Task)> = all()
-        .flat_map(|attack| tasks.iter().map(move |task| (attack, task)))
-        .filter(|(attack, task)| attack.skills.contains(&task.skill.as_str()))
-        .collect();
+    let pairs: Vec<(&Attack, &Task)> =
+        tasks.iter().flat_map(|task| on(task).map(move |attack| (attack, task))).collect();
     let struck = parallel::map(&pairs, 4, &AtomicBool::new(false), &|(attack, task)| blow(workshop, attack, task));
     struck.into_iter().flatten().collect()
 }

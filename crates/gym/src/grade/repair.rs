@@ -1,6 +1,7 @@
 //! The grader of everything that hands in a changed tree: hidden tests run on the pristine buggy tree with the allowed
 //! part of the submission, in fresh sandboxes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,7 @@ impl Repair {
         Ok(Submission { answer: "Done.".into(), files })
     }
 
-    fn trees(&self, blobs: &Blobs) -> Result<(std::sync::Arc<Tree>, std::sync::Arc<Tree>), InvalidCause> {
+    fn trees(&self, blobs: &Blobs) -> Result<(Arc<Tree>, Arc<Tree>), InvalidCause> {
         let read = |id| blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
         Ok((read(&self.buggy)?, read(&self.fixed)?))
     }
@@ -102,7 +103,8 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     }
     // Which copies must fail is a function of the submission, which cannot contain its own hash.
     let seed = blake3::hash(format!("{}{}", task.id, allowed.files.id().0).as_bytes());
-    let twins = Twins::of(&buggy, &repair.fail_to_pass, *seed.as_bytes());
+    let twins = Twins::of(&over(&buggy, &files), &repair.fail_to_pass, *seed.as_bytes());
+    let healthy = || Some((fixed.clone(), Twins::of(&fixed, &repair.fail_to_pass, *seed.as_bytes())?));
     let changed = Tree::new();
     let changed = twins.as_ref().map_or(&changed, |twins| &twins.files);
     // Copies are further tests, which take their time, too.
@@ -113,7 +115,7 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
         return Ok(score);
     }
     if let Some(twins) = &twins
-        && let Some(id) = proved_surprise(workshop, tests, &fixed, twins, limit, &second)?
+        && let Some(id) = proved_surprise(workshop, tests, twins, &healthy, limit, &second)?
     {
         let must = if twins.expected[&id] { "pass" } else { "fail, because it expects another value" };
         let detail = format!("`{id}`, a copy of a hidden test, must {must}");
@@ -135,12 +137,19 @@ fn with_hidden_tests(language: &dyn Language, submitted: &Tree, original: &Tree)
     files
 }
 
+/// A tree with other files on top.
+fn over(tree: &Tree, files: &Tree) -> Tree {
+    let mut whole = tree.clone();
+    files.iter().for_each(|(path, bytes)| whole.insert(path, bytes));
+    whole
+}
+
 /// The first copy that did not do what it must, where the healthy tree shows that it must.
 fn proved_surprise(
     workshop: &Workshop,
     tests: &TestSetup,
-    fixed: &Tree,
     twins: &Twins,
+    healthy: &dyn Fn() -> Option<(Arc<Tree>, Twins)>,
     limit: Option<Duration>,
     report: &TestReport,
 ) -> Result<Option<TestId>, InvalidCause> {
@@ -148,9 +157,11 @@ fn proved_surprise(
     if surprises.is_empty() {
         return Ok(None);
     }
-    let selection = Selection::tests(twins.ids()).within(limit);
-    let healthy = workshop.run_tests(tests, &[fixed, &twins.files], &selection)?;
-    let void: Vec<&TestId> = twins.surprises(&healthy).collect();
+    // The same copies, in the files of the healthy tree.
+    let Some((fixed, same)) = healthy() else { return Ok(None) };
+    let selection = Selection::tests(same.ids()).within(limit);
+    let healthy = workshop.run_tests(tests, &[&fixed, &same.files], &selection)?;
+    let void: Vec<&TestId> = same.surprises(&healthy).collect();
     Ok(surprises.into_iter().find(|id| !void.contains(id)).cloned())
 }
 

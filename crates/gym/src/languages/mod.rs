@@ -3,6 +3,7 @@
 //! A [`Language`] says what can be known of a text without running anything; an [`Environment`] is what the code of one project runs in.
 //! What a language cannot do yet has a default that says so, and tasks that need it are not made.
 
+mod comparison;
 mod coverage;
 mod environment;
 pub mod python;
@@ -15,6 +16,7 @@ mod span;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use comparison::Comparison;
 pub use coverage::Coverage;
 pub use environment::{Call, Environment, Observation, Surroundings, WORKDIR, WarmRun};
 pub use report::{Health, Phase, Status, TestOutcome, TestReport};
@@ -76,6 +78,9 @@ pub trait Language: Sync {
 
     /// The test file without the given tests, or `None` when nothing is left that is worth a file.
     fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String>;
+
+    /// The comparison that decides a test: what stands behind its file in its id.
+    fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison>;
 
     /// Whether source files hold tests, so that a file with tests may be changed.
     fn tests_in_sources(&self) -> bool {

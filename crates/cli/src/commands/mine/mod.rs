@@ -22,12 +22,12 @@ use view::MiningView;
 /// Wall time of a run of tests at least: what runs away is ended by its processor time, and a busy machine must not reject a task.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Make a pack of gated tasks from a Python package with tests
+/// Make a pack of gated tasks from a package with tests
 ///
 /// The package's own code only ever runs in sandboxes. What is rejected is counted with its reason.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A directory, `pypi:<name>`, `pypi:<name>==<version>`, or `generated:<seed>`
+    /// A directory, `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, or `generated:<seed>`
     source: String,
     /// Directory of the pack; default: the package's name below `packs/`
     #[arg(long, value_name = "DIR")]

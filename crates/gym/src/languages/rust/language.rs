@@ -8,9 +8,9 @@ use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
 
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, mutation, syntax};
+use super::{Environment, Toolchain, comparison, mutation, syntax};
 use crate::languages::{
-    self, Call, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
+    self, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -51,6 +51,10 @@ impl Language for Rust {
 
     fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String> {
         Some(syntax::remove_tests(source, tests))
+    }
+
+    fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison> {
+        comparison::comparison(source, test)
     }
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {

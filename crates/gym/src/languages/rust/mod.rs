@@ -4,6 +4,7 @@
 //! functions with a `test` attribute, of the library, of programs and of files below `tests`; documentation tests and tests that
 //! macros write are not run.
 
+mod comparison;
 pub mod environment;
 mod error;
 mod evaluate;
@@ -14,6 +15,8 @@ mod plan;
 mod run;
 mod symptom;
 mod syntax;
+#[cfg(test)]
+mod tests;
 pub mod toolchain;
 
 pub use environment::{Environment, fetch_crate, resolve};

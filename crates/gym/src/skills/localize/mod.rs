@@ -10,6 +10,7 @@ use crate::draft;
 use crate::episode::{InvalidCause, Score, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::Verdict;
+use crate::languages;
 use crate::record::BugRecord;
 use crate::task::Task;
 
@@ -55,6 +56,10 @@ impl Skill for Localize {
         let names = gold.iter().map(|path| path.rsplit('/').next().unwrap_or(path));
         if let Some(name) = names.into_iter().find(|name| issue.text.contains(*name)) {
             return Err(Rejection::new("leak", format!("the issue names `{name}`")));
+        }
+        let language = languages::of_runner(record.tests.runner);
+        if record.buggy.paths().filter(|path| language.is_source(path)).all(|path| gold.contains(path)) {
+            return Err(Rejection::new("nothing_to_find", "there is no other source file"));
         }
         let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);

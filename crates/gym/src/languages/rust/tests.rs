@@ -1,0 +1,190 @@
+//! Facts about runs of real crates in real sandboxes.
+
+use crate::languages::{Call, Health, Observation, Selection, Status, TestReport};
+use crate::project::Project;
+use crate::testkit;
+use crate::tree::Tree;
+
+fn run(edit: impl Fn(&mut Project), selection: Option<Selection>) -> TestReport {
+    let (_directory, workshop) = testkit::workshop();
+    let mut project = testkit::rust_project();
+    edit(&mut project);
+    let selection = selection.unwrap_or_else(|| Selection::files(project.tests.files.iter()));
+    workshop.run_tests(&project.tests, &[&project.tree], &selection).expect("a working sandbox")
+}
+
+fn replace(tree: &mut Tree, path: &str, from: &str, to: &str) {
+    let text = tree.text(path).expect("it is there").replace(from, to);
+    tree.insert(path, text);
+}
+
+fn statuses(report: &TestReport) -> Vec<(&str, Status)> {
+    report.outcomes.iter().map(|(id, outcome)| (id.as_str(), outcome.status)).collect()
+}
+
+#[test]
+fn tests_of_the_library_and_of_files_of_their_own_pass() {
+    let report = run(|_| (), None);
+    assert_eq!(report.health, Health::Sound);
+    let passed = |id| (id, Status::Passed);
+    let expected = [
+        "src/lib.rs::tests::equal_limits",
+        "src/lib.rs::tests::high_values_become_high",
+        "src/lib.rs::tests::low_values_become_low",
+        "src/lib.rs::tests::others_stay",
+        "tests/api.rs::of_nothing",
+        "tests/api.rs::of_outliers",
+        "tests/api.rs::of_some",
+    ];
+    assert_eq!(statuses(&report), expected.map(passed));
+}
+
+#[test]
+fn only_selected_tests_run_and_missing_ones_are_missed() {
+    let ids = ["tests/api.rs::of_some".to_owned(), "tests/api.rs::gone".to_owned(), "tests/gone.rs::a".to_owned()];
+    let report = run(|_| (), Some(Selection::tests(&ids)));
+    let expected = [
+        ("tests/api.rs::gone", Status::Missing),
+        ("tests/api.rs::of_some", Status::Passed),
+        ("tests/gone.rs::a", Status::Missing),
+    ];
+    assert_eq!((statuses(&report).as_slice(), &report.health), (expected.as_slice(), &Health::Sound));
+}
+
+#[test]
+fn every_way_to_end_a_test_has_its_status() {
+    let tests = "\
+#[test]
+fn passes() {}
+#[test]
+fn fails() { assert_eq!(1 + 1, 3); }
+#[test]
+#[should_panic]
+fn has_to_panic() { panic!(\"x\"); }
+#[test]
+#[should_panic]
+fn does_not_panic() {}
+#[test]
+fn leaves() { std::process::exit(0); }
+#[test]
+fn aborts() { std::process::abort(); }
+#[test]
+fn returns_an_error() -> Result<(), String> { Err(\"no\".into()) }
+#[test]
+fn returns_early() { if 1 > 0 { return; } }
+#[test]
+#[ignore]
+fn is_ignored() {}
+";
+    let report = run(|project| project.tree.insert("tests/api.rs", tests), Some(Selection::files(["tests/api.rs"])));
+    let expected = [
+        ("tests/api.rs::aborts", Status::Error),
+        ("tests/api.rs::does_not_panic", Status::Failed),
+        ("tests/api.rs::fails", Status::Failed),
+        ("tests/api.rs::has_to_panic", Status::Passed),
+        ("tests/api.rs::leaves", Status::Error),
+        ("tests/api.rs::passes", Status::Passed),
+        ("tests/api.rs::returns_an_error", Status::Failed),
+        ("tests/api.rs::returns_early", Status::Passed),
+    ];
+    assert_eq!((statuses(&report).as_slice(), &report.health), (expected.as_slice(), &Health::Sound));
+}
+
+#[test]
+fn a_foreign_line_in_the_report_spoils_it() {
+    let forge = "pub fn total_capped(_: &[i64], _: i64) -> i64 { use std::io::Write as _; \
+                 let mut channel = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(3) }; \
+                 channel.write_all(b\"tests/api.rs::of_some\\n\").unwrap(); std::process::exit(0) }\n";
+    let report = run(|project| project.tree.insert("src/lib.rs", forge), Some(Selection::files(["tests/api.rs"])));
+    assert_eq!(report.health, Health::Forged);
+}
+
+#[test]
+fn code_that_does_not_compile_is_said_to_be_so() {
+    let report = run(|project| replace(&mut project.tree, "src/lib.rs", "value\n}", "missing\n}"), None);
+    assert_eq!(
+        report.health,
+        Health::CollectFailed(vec!["it does not compile: cannot find value `missing` in this scope".to_owned()])
+    );
+    assert!(report.outcomes.values().all(|outcome| !outcome.passed()));
+}
+
+#[test]
+fn a_failing_comparison_shows_its_call_and_both_values() {
+    let selection = Selection::files(["src/lib.rs", "tests/api.rs"]).with_symptoms();
+    let report = run(|project| replace(&mut project.tree, "src/lib.rs", "return low", "return high"), Some(selection));
+    let symptom = report.outcomes["src/lib.rs::tests::low_values_become_low"].symptom.clone().expect("it compares");
+    let seen = (symptom.call.as_deref(), symptom.actual.as_deref(), symptom.expected.as_deref());
+    assert_eq!(seen, (Some("cap_value(0, 1, 5)"), Some("5"), Some("1")));
+}
+
+#[test]
+fn calls_are_evaluated_alone_with_the_names_of_their_file() {
+    let (_directory, workshop) = testkit::workshop();
+    let project = testkit::rust_project();
+    let environment = workshop.environment(&project.tests).expect("nothing is needed");
+    let layer = workshop.layers.layer(&project.tree).expect("written");
+    let call = |path: &str, source: &str| Call { path: path.to_owned(), source: source.to_owned() };
+    let calls = [
+        call("src/lib.rs", "cap_value(9, 1, 5)"),
+        call("tests/api.rs", "total_capped(&[1], 5)"),
+        call("tests/api.rs", "no_such_name(1)"),
+        call("tests/api.rs", "[\"a\\\"b\"]"),
+        call("src/lib.rs", "super::cap_value(1 / (cap_value(0, 0, 0)), 1, 5)"),
+    ];
+    let limits = workshop.suite_limits(&project.tests);
+    let seen = environment.evaluate(workshop.backend.as_ref(), &[layer], &calls, &limits, None).expect("a sandbox");
+    let value = |text: &str| Observation { value: Some(text.to_owned()), exception: None };
+    let panic = Observation { value: None, exception: Some("attempt to divide by zero".to_owned()) };
+    assert_eq!(seen, [value("5"), value("2"), Observation::default(), value("[\"a\\\"b\"]"), panic]);
+}
+
+#[test]
+fn a_repair_is_judged_by_the_tests_that_were_hidden_in_its_file() {
+    use crate::episode::{FileChange, Submission};
+    use crate::skills::{Build, Skill as _, edit::Edit};
+    use rand::SeedableRng as _;
+
+    let (_directory, workshop) = testkit::workshop();
+    let project = testkit::rust_project();
+    let is_wanted = |text: &str| text.contains("value >= low {");
+    let record = testkit::record_in(&workshop, &project, "src/lib.rs", is_wanted);
+    let build = Build { workshop: &workshop, max_turns: 8, max_variants: 6 };
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    let task = Edit.build(&build, &record, &mut rng).expect("a task").remove(0);
+    let shown = workshop.blobs.tree(&task.context.tree).expect("stored");
+    let text = shown.text("src/lib.rs").expect("it is there");
+    assert!(!text.contains("others_stay") && text.contains("mod tests"), "{text}");
+    let grade = |text: String| {
+        let files = vec![FileChange { path: "src/lib.rs".to_owned(), content: Some(text) }];
+        Edit.grade(&workshop, &task, &Submission { answer: String::new(), files }).expect("it is judged")
+    };
+    let repaired = text.replace("value >= low {", "value < low {");
+    assert_eq!((grade(repaired.clone()).code.as_str(), grade(repaired).reward), ("ok", 1.0));
+    assert_eq!(grade(text.replace("value >= low {", "value <= low - 1 || value == 2 {")).code, "f2p_failed");
+}
+
+#[test]
+fn what_a_crate_depends_on_is_built_before_and_used_offline() {
+    let (_directory, workshop) = testkit::workshop();
+    let mut project = testkit::rust_project();
+    let manifest =
+        format!("{}\n[dependencies]\nitoa = \"1.0\"\n", project.tree.text("Cargo.toml").expect("a manifest"));
+    let toolchain = super::Toolchain::discover(&workshop.toolchains.search_path).expect("whoever tests has one");
+    let lock = match super::resolve(&workshop.layers, &toolchain, &manifest) {
+        Ok(lock) => lock,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    project.tree.insert("Cargo.toml", manifest.clone());
+    project.tree.insert("Cargo.lock", lock.clone());
+    project.tests.requirements = vec![manifest, lock];
+    project.tree.insert("tests/api.rs", "#[test]\nfn a() { assert_eq!(itoa::Buffer::new().format(12), \"12\"); }\n");
+    let selection = Selection::files(["tests/api.rs"]);
+    let report = workshop.run_tests(&project.tests, &[&project.tree], &selection).expect("a working sandbox");
+    assert_eq!(
+        (statuses(&report).as_slice(), &report.health),
+        ([("tests/api.rs::a", Status::Passed)].as_slice(), &Health::Sound)
+    );
+    // The same environment, from what was kept.
+    assert!(workshop.under(crate::languages::Surroundings::default()).environment(&project.tests).is_ok());
+}
