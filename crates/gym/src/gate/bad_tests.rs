@@ -546,6 +546,26 @@ pub(super) const BAD: &[Bad] = &[
         Spoil::Hidden(|hidden, _| hidden["label"] = json!("NO")),
     ),
     bad(
+        "label YES of a change that a probe tells from healthy code",
+        "review",
+        "G6",
+        "label_probe",
+        Spoil::Shown(|tree| {
+            let text = tree.text(LIMITS).expect("the file is there").replace("return value", "return value + 1");
+            tree.insert(LIMITS, text);
+        }),
+    ),
+    bad(
+        "label NO of a change that no probe tells from healthy code",
+        "review",
+        "G6",
+        "label_probe",
+        Spoil::Hidden(|hidden, _| {
+            hidden["label"] = json!("NO");
+            hidden["failing"] = json!(["tests/test_limits.py::test_cap_value_1"]);
+        }),
+    ),
+    bad(
         "change with an author",
         "review",
         "G9",
