@@ -7,7 +7,7 @@ use super::examine::{Objection, Run, Subject};
 use crate::attacks::battery;
 use crate::episode::{FileChange, Grade, Score, Submission};
 use crate::grade::policy::is_source;
-use crate::languages::python::{Health, Selection, Surroundings};
+use crate::languages::python::{Health, Surroundings};
 use crate::parallel;
 use crate::rollout::World;
 use crate::skills;
@@ -31,7 +31,7 @@ pub(super) fn hermetic(subject: &mut Subject<'_>) -> Result<(), Objection> {
     let tree = workshop.blobs.tree(&subject.task.context.tree);
     let tree = tree.map_err(|error| Objection::new("tree", error.to_string()))?;
     let files: Vec<String> = tests.files.iter().filter(|file| tree.contains(file)).cloned().collect();
-    let report = workshop.run_tests(tests, &[&tree], &Selection::files(files)).map_err(broken)?;
+    let report = workshop.run_suite(tests, &tree, files).map_err(broken)?;
     match &report.health {
         Health::Sound => Ok(()),
         health => Err(Objection::new("suite", format!("{}: {}", health.code(), health.detail()))),
