@@ -3,6 +3,8 @@
 
 pub mod calls;
 pub mod clones;
+pub mod foreign;
+pub mod idle;
 pub mod inputs;
 pub mod marked;
 pub mod policy;
@@ -12,6 +14,7 @@ pub mod repair;
 pub mod rephrase;
 pub mod restate;
 pub mod rewrites;
+pub mod suspicion;
 pub mod twins;
 pub mod verdict;
 pub mod workshop;

@@ -56,7 +56,7 @@ impl Skill for Localize {
         if let Some(name) = names.into_iter().find(|name| issue.text.contains(*name)) {
             return Err(Rejection::new("leak", format!("the issue names `{name}`")));
         }
-        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
         // Every file is necessary: without the change of one of them the call in the issue still goes wrong.
         let hidden = Hidden { gold, call: issue.call };

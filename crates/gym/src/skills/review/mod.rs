@@ -69,7 +69,7 @@ impl Skill for Review {
                 let (call, expected) = (issue.call.clone(), issue.expected.clone());
                 let (probes, reworded) = (pair.probes.clone(), pair.reworded);
                 let hidden = Hidden { label, path, failing, probes, reworded, call, expected };
-                self.task(build, record, &issue.text, &draft::hide_tests(tree, &hidden_tests), &hidden)
+                self.task(build, record, &issue.text, &draft::shown(record, tree, &hidden_tests), &hidden)
             })
             .collect();
         let mut tasks = tasks?;
