@@ -39,8 +39,8 @@ pub fn shown(record: &BugRecord, tree: &Tree, tests: &[TestId]) -> Tree {
     let groups = groups(record);
     let is_told = |test: &&&str| record.fail_to_pass.iter().any(|id| bare(id) == **test);
     let most = groups.values().map(|group| group.iter().filter(is_told).count()).max().unwrap_or_default();
-    let mut decoys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut visible: BTreeSet<&str> = BTreeSet::new();
+    // By file: the tests that stay, and those that go.
+    let mut sides: BTreeMap<&str, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
     for group in groups.values() {
         let mut others: Vec<&str> = group.iter().filter(|test| !is_told(test)).copied().collect();
         others.shuffle(&mut rng);
@@ -50,12 +50,13 @@ pub fn shown(record: &BugRecord, tree: &Tree, tests: &[TestId]) -> Tree {
             count => rng.random_range(0..=count.saturating_sub(most).max(1)),
         };
         for (at, test) in others.into_iter().enumerate() {
-            if at < kept { drop(visible.insert(file(test))) } else { decoys.entry(file(test)).or_default().push(test) }
+            let (staying, going) = sides.entry(file(test)).or_default();
+            if at < kept { staying.push(test) } else { going.push(test) }
         }
     }
     // No file goes because of decoys alone.
-    decoys.iter_mut().filter(|(file, _)| !visible.contains(*file)).for_each(|(_, decoys)| drop(decoys.pop()));
-    let hidden: Vec<TestId> = decoys.into_values().flatten().map(str::to_owned).chain(tests.iter().cloned()).collect();
+    let decoys = sides.values().flat_map(|(staying, going)| going.iter().skip(usize::from(staying.is_empty())));
+    let hidden: Vec<TestId> = decoys.map(|test| (*test).to_owned()).chain(tests.iter().cloned()).collect();
     hide_tests(tree, &hidden)
 }
 

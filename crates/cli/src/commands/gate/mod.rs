@@ -1,19 +1,22 @@
 //! `basis gate`: puts every task of a pack before the gates again.
 
-use std::collections::BTreeMap;
+mod findings;
+mod measured;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use basis_gym::attacks::battery::{self, Blow};
-use basis_gym::gate::{self, Depth, Evidence, Examination, Objection};
-use basis_gym::pack::{Pack, Quarantined};
+use basis_gym::gate::{self, Depth, Examination};
+use basis_gym::grade::Workshop;
+use basis_gym::pack::Pack;
 use basis_gym::parallel;
 use basis_gym::task::Task;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
-use crate::table::Table;
+use findings::Findings;
 
 /// Check that in every task of a pack the reference scores full and nothing scores nothing
 ///
@@ -31,138 +34,91 @@ pub(crate) struct Arguments {
     /// Put the tasks that fail into quarantine, where nothing uses them, and take those that pass out of it
     #[arg(long)]
     quarantine: bool,
+    /// Instead of asking anything, keep beside the pack how often a run of `basis eval` solved each task
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["strict", "attacks", "quarantine"])]
+    measured: Option<String>,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    if let Some(run) = &arguments.measured {
+        return measured::run(&arguments.pack, run, context);
+    }
     let pack = Pack::open_whole(&arguments.pack).kind(Kind::Input)?;
     let workshop = machine::workshop(&context.settings, pack.blobs.clone())?;
-    let map = |title: &str, work: &(dyn Fn(&Arc<Task>) -> Row + Sync)| {
-        let progress = context.printer.progress(title, pack.tasks.len() as u64);
-        let rows = parallel::map(&pack.tasks, machine::workers(&context.settings), &context.stop, &|task| {
-            let row = work(task);
-            progress.advance(1);
-            row
-        });
-        drop(progress);
-        context.check_stop().map(|()| rows)
-    };
-    let mut rows = match (arguments.strict, arguments.attacks) {
-        (true, _) => map("gates", &|task| {
-            Row::Strict(gate::examine(&workshop, task, Depth { attacks: false, ..Depth::default() }))
-        })?,
-        (false, false) => map("gates", &|task| Row::Quick(gate::check(&workshop, task)))?,
-        (false, true) => Vec::new(),
-    };
+    let mut findings = Findings::default();
     if arguments.strict {
-        let tasks: Vec<&Task> = pack.tasks.iter().map(Arc::as_ref).collect();
-        rows.extend(
-            gate::among(&tasks)
-                .into_iter()
-                .map(|(task, gate, objection)| Row::Among(Box::new(task.clone()), gate, objection)),
-        );
-        let examinations: Vec<Examination> = rows
-            .iter()
-            .filter_map(|row| if let Row::Strict(examination) = row { Some(examination.clone()) } else { None })
-            .collect();
-        for (examination, objection) in gate::trivial_beyond_share(&examinations) {
-            let task = pack.tasks.iter().find(|task| task.id == examination.task);
-            rows.extend(task.map(|task| Row::Among(Box::new((**task).clone()), "G8", objection)));
+        strict(context, &pack, &workshop, &mut findings)?;
+    } else if !arguments.attacks {
+        for evidence in each(context, &pack, "gates", &|task| gate::check(&workshop, task))? {
+            findings.row(&evidence);
+            if !evidence.passed {
+                findings.fail(&evidence.skill, &evidence.task, evidence.reason);
+            }
         }
-        if let Some(found) = gate::appearance(&tasks) {
-            context.printer.say(format_args!(
-                "what changes look like tells the labels of {} review pairs with an AUC of {:.2}; at most {:.2}",
-                found.pairs, found.auc, found.limit
-            ));
-        }
-        context.printer.say(format_args!(
-            "judgments that may still be flaky: at most {:.0} % (95 %)",
-            100.0 * Depth::default().flake_bound()
-        ));
     }
     if arguments.attacks {
-        rows.extend(map("attacks", &|task| Row::Attacked(battery::strike(&workshop, task)))?);
+        attacks(context, &pack, &workshop, &mut findings)?;
     }
-    report(context, &pack, &rows, arguments.quarantine)
+    findings.print(context, &pack);
+    findings.conclude(context, &pack, arguments.quarantine)
 }
 
-/// What was found out about a task.
-enum Row {
-    Quick(Evidence),
-    Strict(Examination),
-    Among(Box<Task>, &'static str, Objection),
-    Attacked(Vec<Blow>),
+/// Does something with every task, many at once.
+fn each<T: Send>(
+    context: &Context<'_>,
+    pack: &Pack,
+    title: &str,
+    work: &(dyn Fn(&Arc<Task>) -> T + Sync),
+) -> Result<Vec<T>, Failure> {
+    let progress = context.printer.progress(title, pack.tasks.len() as u64);
+    let rows = parallel::map(&pack.tasks, machine::workers(&context.settings), &context.stop, &|task| {
+        let row = work(task);
+        progress.advance(1);
+        row
+    });
+    drop(progress);
+    context.check_stop().map(|()| rows)
 }
 
-fn report(context: &Context<'_>, pack: &Pack, rows: &[Row], quarantine: bool) -> Result<(), Failure> {
-    let blows: Vec<Blow> = rows
-        .iter()
-        .flat_map(|row| if let Row::Attacked(blows) = row { blows.as_slice() } else { &[] })
-        .cloned()
-        .collect();
-    let mut failed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    let mut fail = |skill: &str, task: &str, reason: String| {
-        failed.entry((skill.to_owned(), task.to_owned())).or_default().push(reason);
-    };
-    for row in rows {
-        match row {
-            Row::Quick(row) if !row.passed => fail(&row.skill, &row.task, row.reason.clone()),
-            Row::Strict(row) => {
-                if let Some(objection) = &row.objection {
-                    fail(&row.skill, &row.task, format!("{} {}: {}", row.gate, objection.code, objection.detail));
-                }
-            }
-            Row::Among(task, gate, objection) => {
-                fail(&task.skill, &task.id, format!("{gate} {}: {}", objection.code, objection.detail))
-            }
-            Row::Quick(_) | Row::Attacked(_) => {}
+/// Everything that can be asked of one task, then what can only be asked of several.
+fn strict(context: &Context<'_>, pack: &Pack, workshop: &Workshop, findings: &mut Findings) -> Result<(), Failure> {
+    let depth = Depth { attacks: false, ..Depth::default() };
+    let examinations: Vec<Examination> = each(context, pack, "gates", &|task| gate::examine(workshop, task, depth))?;
+    for examination in &examinations {
+        findings.row(examination);
+        if let Some(objection) = &examination.objection {
+            findings.object(&examination.skill, &examination.task, &examination.gate, objection);
         }
     }
+    let tasks: Vec<&Task> = pack.tasks.iter().map(Arc::as_ref).collect();
+    let among = gate::among(&tasks).into_iter().map(|(task, gate, objection)| (&task.skill, &task.id, gate, objection));
+    let trivial = gate::trivial_beyond_share(&examinations).into_iter();
+    let trivial = trivial.map(|(examination, objection)| (&examination.skill, &examination.task, "G8", objection));
+    for (skill, task, gate, objection) in among.chain(trivial) {
+        findings.row(&serde_json::json!({ "task": task, "gate": gate, "objection": objection }));
+        findings.object(skill, task, gate, &objection);
+    }
+    if let Some(found) = gate::appearance(&tasks) {
+        context.printer.say(format_args!(
+            "what changes look like tells the labels of {} review pairs with an AUC of {:.2}; at most {:.2}",
+            found.pairs, found.auc, found.limit
+        ));
+    }
+    context.printer.say(format_args!(
+        "judgments that may still be flaky: at most {:.0} % (95 %)",
+        100.0 * Depth::default().flake_bound()
+    ));
+    Ok(())
+}
+
+fn attacks(context: &Context<'_>, pack: &Pack, workshop: &Workshop, findings: &mut Findings) -> Result<(), Failure> {
+    let blows: Vec<Blow> =
+        each(context, pack, "attacks", &|task| battery::strike(workshop, task))?.into_iter().flatten().collect();
+    blows.iter().for_each(|blow| findings.row(blow));
     for blow in battery::rewarded(&blows) {
-        fail(&blow.skill, &blow.task, format!("G7 attack `{}` is rewarded: {:?}", blow.attack, blow.grade));
+        let reason = format!("G7 attack `{}` is rewarded: {:?}", blow.attack, blow.grade);
+        findings.fail(&blow.skill, &blow.task, reason);
     }
-    if context.printer.is_json() {
-        rows.iter().for_each(|row| match row {
-            Row::Quick(row) => context.printer.json(row),
-            Row::Strict(row) => context.printer.json(row),
-            Row::Among(task, gate, objection) => {
-                context.printer.json(&serde_json::json!({ "task": task.id, "gate": gate, "objection": objection }));
-            }
-            Row::Attacked(blows) => blows.iter().for_each(|blow| context.printer.json(blow)),
-        });
-    } else {
-        context.printer.data(table(pack, &failed).render());
-        for ((skill, task), reasons) in &failed {
-            reasons.iter().for_each(|reason| context.printer.data(format_args!("{skill} {task}: {reason}")));
-        }
-        if !blows.is_empty() {
-            context.printer.say(format_args!("{} attacks were tried", blows.len()));
-        }
-    }
-    if quarantine {
-        let row = |((_, task), reasons): (&(String, String), &Vec<String>)| Quarantined {
-            task: task.clone(),
-            reason: reasons.join("; "),
-        };
-        Pack::quarantine(&pack.path, &failed.iter().map(row).collect::<Vec<_>>()).kind(Kind::Machine)?;
-        context.printer.say(format_args!("{} of {} tasks are in quarantine", failed.len(), pack.tasks.len()));
-        return Ok(());
-    }
-    match failed.len() {
-        0 => Ok(()),
-        count => Err(Failure::new(Kind::Criterion, format!("{count} of {} tasks fail their gates", pack.tasks.len()))),
-    }
-}
-
-fn table(pack: &Pack, failed: &BTreeMap<(String, String), Vec<String>>) -> Table {
-    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for task in &pack.tasks {
-        let count = counts.entry(&task.skill).or_default();
-        count.0 += 1;
-        count.1 += usize::from(!failed.contains_key(&(task.skill.clone(), task.id.clone())));
-    }
-    let mut table = Table::new(&["skill", "#tasks", "#passed"]);
-    for (skill, (tasks, passed)) in counts {
-        table.row([skill.to_owned(), tasks.to_string(), passed.to_string()]);
-    }
-    table
+    context.printer.say(format_args!("{} attacks were tried", blows.len()));
+    Ok(())
 }
