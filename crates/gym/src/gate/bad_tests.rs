@@ -514,7 +514,7 @@ pub(super) const BAD: &[Bad] = &[
         "reference script that throws a coin",
         "repro",
         "G4",
-        "reference.not_reproduced|reference.fails_on_fixed|reference.source_dependent|flaky",
+        "reference.not_reproduced|reference.fails_on_fixed|reference.source_dependent|reference.irrelevant|flaky",
         Spoil::Hidden(|hidden, _| {
             let imports = hidden["imports"].as_str().unwrap_or_default().to_owned();
             hidden["imports"] = json!(format!("{imports}\nimport os\nif os.urandom(1)[0] % 2: raise SystemExit(1)"));
