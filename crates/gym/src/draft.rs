@@ -1,8 +1,9 @@
 //! What the builders of all skills share: the agent's tree, the issue, and the row of a task.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::blobs::Blobs;
@@ -13,20 +14,69 @@ use crate::skills::{Build, Rejection, Skill};
 use crate::task::{Context, SCHEMA_VERSION, Task};
 use crate::tree::{Tree, TreeId};
 
+/// Share of the tests that have no number and are hidden though they say nothing about the bug.
+const LONELY_DECOYS: f64 = 0.2;
+
 /// The tree without the given test functions: they would tell where the bug is.
-pub fn hide_tests(tree: &Tree, tests: &[TestId]) -> Tree {
-    let files: BTreeSet<&str> = tests.iter().filter_map(|test| test.split("::").next()).collect();
+fn hide_tests(tree: &Tree, tests: &[TestId]) -> Tree {
+    let files: BTreeSet<&str> = tests.iter().map(|test| file(test)).collect();
     let mut shown = tree.clone();
-    for file in files {
-        let own: Vec<TestId> = tests.iter().filter(|test| test.split("::").next() == Some(file)).cloned().collect();
-        let Some(language) = of_path(file) else { continue };
-        match shown.text(file).map(|source| language.remove_tests(source, &own)) {
-            Some(Some(rest)) => shown.insert(file, rest),
-            Some(None) => drop(shown.remove(file)),
+    for path in files {
+        let own: Vec<TestId> = tests.iter().filter(|test| file(test) == path).cloned().collect();
+        let Some(language) = of_path(path) else { continue };
+        match shown.text(path).map(|source| language.remove_tests(source, &own)) {
+            Some(Some(rest)) => shown.insert(path, rest),
+            Some(None) => drop(shown.remove(path)),
             None => {}
         }
     }
     shown
+}
+
+/// A tree of the record as an agent sees it: without the given tests, and without others, because gaps where tests were would tell
+/// where the bug is just as well. Every tree of a record loses the same others.
+pub fn shown(record: &BugRecord, tree: &Tree, tests: &[TestId]) -> Tree {
+    let mut rng = ChaCha8Rng::from_seed(*blake3::hash(format!("decoys {}", record.id).as_bytes()).as_bytes());
+    let groups = groups(record);
+    let is_told = |test: &&&str| record.fail_to_pass.iter().any(|id| bare(id) == **test);
+    let most = groups.values().map(|group| group.iter().filter(is_told).count()).max().unwrap_or_default();
+    // By file: the tests that stay, and those that go.
+    let mut sides: BTreeMap<&str, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
+    for group in groups.values() {
+        let mut others: Vec<&str> = group.iter().filter(|test| !is_told(test)).copied().collect();
+        others.shuffle(&mut rng);
+        // Of each function remain as many as if it were the one of which most had to go.
+        let kept = match group.len() {
+            1 => usize::from(!rng.random_bool(LONELY_DECOYS)),
+            count => rng.random_range(0..=count.saturating_sub(most).max(1)),
+        };
+        for (at, test) in others.into_iter().enumerate() {
+            let (staying, going) = sides.entry(file(test)).or_default();
+            if at < kept { staying.push(test) } else { going.push(test) }
+        }
+    }
+    // No file goes because of decoys alone.
+    let decoys = sides.values().flat_map(|(staying, going)| going.iter().skip(usize::from(staying.is_empty())));
+    let hidden: Vec<TestId> = decoys.map(|test| (*test).to_owned()).chain(tests.iter().cloned()).collect();
+    hide_tests(tree, &hidden)
+}
+
+fn file(id: &str) -> &str {
+    id.split("::").next().unwrap_or(id)
+}
+
+/// Tests by what their names begin with: those that differ in a number are of one function.
+fn groups(record: &BugRecord) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for test in record.pass_to_pass.iter().chain(&record.fail_to_pass).map(|id| bare(id)) {
+        groups.entry(test.trim_end_matches(|c: char| c.is_ascii_digit())).or_default().insert(test);
+    }
+    groups
+}
+
+/// A test without its parameters.
+fn bare(id: &str) -> &str {
+    id.split('[').next().unwrap_or(id)
 }
 
 /// Stores a tree, or says why the pack cannot take it.
@@ -107,6 +157,24 @@ pub fn module_name(path: &str, import_roots: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit;
+
+    #[test]
+    fn other_functions_have_gaps_between_their_tests_too_and_no_file_goes_for_them() {
+        let (_directory, workshop) = testkit::workshop();
+        let record = testkit::record(&workshop);
+        let shown = shown(&record, &record.buggy, &record.fail_to_pass);
+        let tests = |tree: &Tree| {
+            let texts = record.tests.files.iter().filter_map(|path| tree.text(path));
+            texts.map(|text| text.matches("def test_").count()).collect::<Vec<_>>()
+        };
+        let (all, left) = (tests(&record.buggy), tests(&shown));
+        assert!(
+            left.len() == 2 && left.iter().zip(&all).all(|(left, all)| 0 < *left && left < all),
+            "{left:?} of {all:?}"
+        );
+        assert_eq!(tests(&super::shown(&record, &record.fixed, &record.fail_to_pass)), left);
+    }
 
     #[test]
     fn module_names_leave_out_the_import_root() {

@@ -87,6 +87,16 @@ fn a_package_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not(
     assert!(rates(&reference).iter().all(|rate| *rate == 1.0), "{reference}");
     let nothing = world.run(&["eval", "pack", "--policy", "nothing", "-k", "1", "--json"]);
     assert!(rates(&nothing).iter().all(|rate| *rate == 0.0), "{nothing}");
+    // Said twice, kept once.
+    let measured = [(); 2].map(|()| world.run(&["gate", "pack", "--measured", "last"]));
+    assert!(
+        measured.iter().all(|text| text.starts_with("exit code 0") && text.contains("never solved")),
+        "{measured:?}"
+    );
+    let kept = std::fs::read_to_string(world.path().join("pack/measured.jsonl")).unwrap();
+    let tasks = std::fs::read_to_string(world.path().join("pack/tasks.jsonl")).unwrap();
+    assert_eq!(kept.lines().count(), tasks.lines().count());
+    assert!(kept.lines().all(|row| row.contains("\"model\":\"nothing\"") && row.contains("\"solved\":0")), "{kept}");
     let shown = world.run(&["show", "last", "1"]);
     assert!(shown.contains("== task") && shown.contains("== grade"), "{shown}");
 }

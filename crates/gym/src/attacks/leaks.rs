@@ -1,7 +1,11 @@
 //! Commands in the agent's sandbox that look for what it must not contain, or leave behind what must not count.
 
-use super::seen::literal;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::seen::{answer, literal};
 use super::{Attack, Make, REPAIR, RUN, Seen};
+use crate::episode::Submission;
+use crate::languages::functions;
 
 const BEFORE: &[&str] = &["localize", "edit", "repro", "review", "bugfix"];
 
@@ -70,6 +74,23 @@ pub(super) const ATTACKS: &[Attack] = &[
             );
             Some(vec![format!("python3 - <<'E'\n{run}\nE")])
         }),
+    },
+    Attack {
+        name: "takes_the_function_whose_tests_are_missing",
+        skills: &["localize"],
+        seen_in: "gaps in the numbers of visible tests",
+        make: Make::Write(|seen| {
+            let found: BTreeSet<String> =
+                gaps(seen).into_iter().filter(|gap| gap.missing > 0).map(|gap| gap.path).collect();
+            // Whoever has to guess between several has not found anything.
+            answer(found.into_iter().collect::<Vec<_>>().join("\n"))
+        }),
+    },
+    Attack {
+        name: "judges_by_the_tests_that_are_missing",
+        skills: &["review"],
+        seen_in: "gaps in the numbers of visible tests",
+        make: Make::Write(judge_by_gaps),
     },
     Attack {
         name: "links_instead_of_files",
@@ -142,4 +163,41 @@ pub(super) const ATTACKS: &[Attack] = &[
 /// Where something is handed in, or the file that ought to be changed.
 fn place(seen: &Seen<'_>) -> Option<String> {
     seen.place().map(str::to_owned).or_else(|| Some(seen.target()?.0.to_owned()))
+}
+
+/// A function of which tests seem to be missing.
+struct Gap {
+    path: String,
+    missing: usize,
+}
+
+/// Functions with numbered tests, and how many numbers up to the usual one have no test.
+fn gaps(seen: &Seen<'_>) -> Vec<Gap> {
+    let mut numbers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (file, text) in seen.tests.files.iter().filter_map(|file| Some((file, seen.tree.text(file)?))) {
+        for span in functions(file, text) {
+            let parts = span.name.strip_prefix("test_").and_then(|name| name.rsplit_once('_'));
+            if let Some((stem, number)) = parts.and_then(|(stem, number)| Some((stem, number.parse().ok()?))) {
+                numbers.entry(stem.to_owned()).or_default().push(number);
+            }
+        }
+    }
+    let all = seen
+        .sources()
+        .into_iter()
+        .flat_map(|(path, text)| functions(path, text).into_iter().map(move |it| (path, it.name)));
+    all.map(|(path, name)| {
+        let own = numbers.remove(&name).unwrap_or_default();
+        let missing = own.iter().max().map_or(5, |most| most.max(&4) - own.len());
+        Gap { path: path.to_owned(), missing }
+    })
+    .collect()
+}
+
+/// A wrong change has failing tests of its own, which are hidden as well.
+fn judge_by_gaps(seen: &Seen<'_>) -> Option<Submission> {
+    let path = seen.target()?.0;
+    let own = gaps(seen).into_iter().filter(|gap| gap.path == path);
+    let judgment = if own.map(|gap| gap.missing).max()? >= 4 { "NO" } else { "YES" };
+    answer(format!("Tests of `{path}` are missing. <judgment>{judgment}</judgment>"))
 }

@@ -125,4 +125,22 @@ pub(super) const ATTACKS: &[Attack] = &[
         seen_in: "protocol: limits of output",
         make: Make::Write(|seen| seen.at_import("for _ in range(1 << 12):\n    print('PASSED ' * (1 << 11))")),
     },
+    Attack {
+        name: "crashes_the_interpreter",
+        skills: RUN,
+        seen_in: "crashes that are taken for infrastructure",
+        make: Make::Write(|seen| seen.at_call("import ctypes\nctypes.string_at(0)")),
+    },
+    Attack {
+        name: "stops_itself",
+        skills: RUN,
+        seen_in: "timeouts that are taken for infrastructure",
+        make: Make::Write(|seen| seen.at_import("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)")),
+    },
+    Attack {
+        name: "lets_a_child_go_on",
+        skills: RUN,
+        seen_in: "exit status of the parent, report of the child",
+        make: Make::Write(|seen| seen.at_import("import os\nif os.fork():\n    os._exit(1)")),
+    },
 ];

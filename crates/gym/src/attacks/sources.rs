@@ -103,6 +103,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         }),
     },
     Attack {
+        name: "counts_operators_and_constants",
+        skills: COMPARED,
+        seen_in: "source inspection, by one who knows how code is put in other words",
+        make: Make::Write(counts_operators),
+    },
+    Attack {
         name: "looks_for_the_leaked_fix",
         skills: &["repro"],
         seen_in: "a leak is modelled: the healthy file is known",
@@ -149,4 +155,69 @@ fn leaked(seen: &Seen<'_>, condition: &str) -> Option<Submission> {
     let text = seen.tree.text(path)?;
     let known = format!("{TOOLS}PATH, TEXT, FIXED = {}, {}, {}\n", literal(path), literal(text), literal(fixed));
     Some(seen.script(&format!("{known}raise SystemExit(1 if {condition} else 0)\n")))
+}
+
+/// Counts what the syntax says, whichever way it is written.
+const BAG: &str = r#"
+import ast, collections, importlib
+
+NAMES = dict(lt="Lt", le="LtE", gt="Gt", ge="GtE", eq="Eq", ne="NotEq", is_="Is", is_not="IsNot", add="Add", sub="Sub", mul="Mult",
+             truediv="Div", floordiv="FloorDiv", mod="Mod", pow="Pow", iadd="Add", isub="Sub", imul="Mult", ifloordiv="FloorDiv",
+             imod="Mod", not_="Not", and_="BitAnd", or_="BitOr", xor="BitXor", lshift="LShift", rshift="RShift", matmul="MatMult")
+
+
+def bag(text):
+    found = collections.Counter()
+
+    def visit(node):
+        kind = type(node).__name__
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Compare):
+            found.update(type(it).__name__ for it in node.ops)
+        elif isinstance(node, (ast.BinOp, ast.AugAssign)):
+            found[type(node.op).__name__] += 1
+        elif isinstance(node, ast.BoolOp):
+            found[type(node.op).__name__] += len(node.values) - 1
+        elif isinstance(node, ast.IfExp) and "_held" in ast.unparse(node.test):
+            found["Or" if ast.unparse(node.body) == "_held" else "And"] += 1
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
+            found[str(not node.operand.value)] += 1
+            children = []
+        elif isinstance(node, ast.UnaryOp):
+            found[type(node.op).__name__] += 1
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("_how."):
+            found[NAMES[node.func.attr]] += 1
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
+            children = [node.args[0]]
+        elif isinstance(node, ast.Constant):
+            found[repr(node.value)] += 1
+        elif kind in ("If", "For", "While", "Break", "Continue", "Raise", "Slice"):
+            found[kind] += 1
+        for child in children:
+            visit(child)
+
+    visit(ast.parse(text))
+    return found
+
+
+"#;
+
+/// The issue is there as long as every file says what the known one said.
+fn counts_operators(seen: &Seen<'_>) -> Option<Submission> {
+    let known: Vec<String> =
+        seen.sources().iter().map(|(path, text)| format!("({}, {})", literal(path), literal(text))).collect();
+    let imports: String =
+        seen.sources().iter().map(|(path, _)| format!("from {} import *\n", seen.module(path))).collect();
+    let same = format!("all(bag(open(path).read()) == bag(text) for path, text in [{}])", known.join(", "));
+    match seen.skill {
+        "repro" => {
+            let call = seen.prompt.split('`').find(|text| text.ends_with(')') && text.contains('('))?;
+            let enter = format!("try:\n    {call}\nexcept Exception:\n    pass\n");
+            Some(seen.script(&format!("{imports}{BAG}{enter}raise SystemExit(1 if {same} else 0)\n")))
+        }
+        _ => Some(super::seen::files([(
+            seen.place()?.to_owned(),
+            format!("{BAG}def test_known():\n    assert {same}\n"),
+        )])),
+    }
 }

@@ -146,6 +146,75 @@ pub(super) const ATTACKS: &[Attack] = &[
         }),
     },
     Attack {
+        name: "reference_called_a_test",
+        skills: TESTGEN,
+        seen_in: "embedded reference: functions of tests are not looked at",
+        make: Make::Write(|seen| {
+            let own = target_source(seen)?.replacen(&format!("def {}(", seen.function()?), "def test_own(", 1);
+            against(seen, &format!("class Own:\n{}\n\nexpected = vars(Own)['test_own']\n", super::seen::indented(&own)))
+        }),
+    },
+    Attack {
+        name: "reference_in_a_module_of_its_own",
+        skills: TESTGEN,
+        seen_in: "embedded reference: code in files that tests write",
+        make: Make::Write(|seen| {
+            let (own, name) = (target_source(seen)?, seen.function()?);
+            against(
+                seen,
+                &format!(
+                    "open('own_module.py', 'w').write({})\nimport own_module\nexpected = own_module.{name}\n",
+                    literal(&own)
+                ),
+            )
+        }),
+    },
+    Attack {
+        name: "reference_in_a_file_that_is_run",
+        skills: TESTGEN,
+        seen_in: "embedded reference: code in files that tests write",
+        make: Make::Write(|seen| {
+            let (own, name) = (target_source(seen)?, seen.function()?);
+            against(
+                seen,
+                &format!(
+                    "import runpy\nopen('/tmp/own.txt', 'w').write({})\nexpected = runpy.run_path('/tmp/own.txt')[{name:?}]\n",
+                    literal(&own)
+                ),
+            )
+        }),
+    },
+    Attack {
+        name: "reference_in_another_process",
+        skills: TESTGEN,
+        seen_in: "embedded reference: code that another interpreter runs",
+        make: Make::Write(|seen| {
+            let (own, name) = (target_source(seen)?, seen.function()?);
+            against(
+                seen,
+                &format!(
+                    "import subprocess, sys\n\n\ndef expected(*args):\n    code = {} + f'\\nprint(repr({name}(*{{args!r}})))'\n    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout\n    import ast\n    return ast.literal_eval(out.strip())\n",
+                    literal(&own)
+                ),
+            )
+        }),
+    },
+    Attack {
+        name: "reference_behind_other_names_for_exec",
+        skills: TESTGEN,
+        seen_in: "embedded reference: code made of text",
+        make: Make::Write(|seen| {
+            let (own, name) = (target_source(seen)?, seen.function()?);
+            against(
+                seen,
+                &format!(
+                    "import builtins\nnames = {{}}\nrun = getattr(builtins, 'ex' + 'ec')\nrun({}, names)\nexpected = names[{name:?}]\n",
+                    literal(&own)
+                ),
+            )
+        }),
+    },
+    Attack {
         name: "puts_the_correct_code_back",
         skills: TESTGEN,
         seen_in: "tests that replace what they test",

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::Objection;
 use super::appearance::telling_pairs;
 use super::facts::Facts;
@@ -103,13 +105,18 @@ fn duplicate(task: &Task, runs: &BTreeSet<String>, others: &[(&Task, BTreeSet<St
         let all = runs.union(theirs).count() as f64;
         if task.prompt == other.prompt {
             Some(Objection::new("duplicate", format!("the same prompt as task {}", other.id)))
-        } else if task.family == other.family {
+        } else if task.family == other.family && solution(task) == solution(other) {
             Some(Objection::new("same_family", format!("the same bug and skill as task {}", other.id)))
         } else {
             (common >= NEAR * all && all > 0.0)
                 .then(|| Objection::new("near_duplicate", format!("nearly task {}", other.id)))
         }
     })
+}
+
+/// What has to be found or undone: bugs of one family differ where one of them needs a second file.
+fn solution(task: &Task) -> (&Value, &Value) {
+    (&task.hidden["gold"], &task.hidden["repair"]["buggy"])
 }
 
 fn runs(prompt: &str) -> BTreeSet<String> {

@@ -514,7 +514,7 @@ pub(super) const BAD: &[Bad] = &[
         "reference script that throws a coin",
         "repro",
         "G4",
-        "reference.not_reproduced|reference.fails_on_fixed|reference.source_dependent|flaky",
+        "reference.not_reproduced|reference.fails_on_fixed|reference.source_dependent|reference.irrelevant|flaky",
         Spoil::Hidden(|hidden, _| {
             let imports = hidden["imports"].as_str().unwrap_or_default().to_owned();
             hidden["imports"] = json!(format!("{imports}\nimport os\nif os.urandom(1)[0] % 2: raise SystemExit(1)"));
@@ -544,6 +544,26 @@ pub(super) const BAD: &[Bad] = &[
         "G0",
         "label",
         Spoil::Hidden(|hidden, _| hidden["label"] = json!("NO")),
+    ),
+    bad(
+        "label YES of a change that a probe tells from healthy code",
+        "review",
+        "G6",
+        "label_probe",
+        Spoil::Shown(|tree| {
+            let text = tree.text(LIMITS).expect("the file is there").replace("return value", "return value + 1");
+            tree.insert(LIMITS, text);
+        }),
+    ),
+    bad(
+        "label NO of a change that no probe tells from healthy code",
+        "review",
+        "G6",
+        "label_probe",
+        Spoil::Hidden(|hidden, _| {
+            hidden["label"] = json!("NO");
+            hidden["failing"] = json!(["tests/test_limits.py::test_cap_value_1"]);
+        }),
     ),
     bad(
         "change with an author",

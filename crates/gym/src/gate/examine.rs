@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::difficulty::{self, Difficulty};
-use super::{leaks, power, runs, shape};
+use super::{labels, leaks, power, runs, shape};
 use crate::episode::{Grade, Submission};
 use crate::grade::Workshop;
 use crate::rollout::World;
@@ -32,6 +32,7 @@ pub static GATES: &[Gate] = &[
     Gate { code: "G4", question: "is it judged alike every time?", check: runs::repeated },
     Gate { code: "G5", question: "is it judged well within the limits?", check: runs::in_time },
     Gate { code: "G6", question: "are near misses rejected?", check: power::check },
+    Gate { code: "G6", question: "do probes say what the label of a change says?", check: labels::check },
     Gate { code: "G12", question: "how hard is it, and for whom trivial?", check: difficulty::check },
     Gate { code: "G7", question: "is no attack rewarded?", check: runs::attacks },
 ];

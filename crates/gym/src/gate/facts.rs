@@ -28,6 +28,12 @@ pub(super) struct Facts {
     /// Tests that the judged change fails.
     #[serde(default)]
     pub(super) failing: Option<Vec<String>>,
+    /// The file that the judged change touches.
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    /// Calls with their values in healthy code.
+    #[serde(default)]
+    pub(super) probes: Option<Vec<(String, String)>>,
 }
 
 /// A file as it is and as it should be.

@@ -111,9 +111,9 @@ fn copies(shown: &Tree, changes: &[Change]) -> Result<(), Objection> {
 /// Tests that fail say where the bug is.
 fn visible_tests(shown: &Tree, fail_to_pass: &[String]) -> Result<(), Objection> {
     let is_visible = |id: &&String| {
-        let file = id.split("::").next().unwrap_or_default();
-        let name = id.rsplit("::").next().unwrap_or_default().split('[').next().unwrap_or_default();
-        shown.text(file).is_some_and(|text| functions(file, text).iter().any(|span| span.name == name))
+        let (file, inside) = id.split_once("::").unwrap_or((id, ""));
+        let test = inside.split('[').next().unwrap_or(inside).replace("::", ".");
+        shown.text(file).is_some_and(|text| functions(file, text).iter().any(|span| span.qualified() == test))
     };
     match fail_to_pass.iter().find(is_visible) {
         Some(id) => Err(Objection::new("leak.tests", format!("the agent sees `{id}`"))),

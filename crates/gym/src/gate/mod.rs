@@ -10,6 +10,7 @@ mod bad_tests;
 mod difficulty;
 mod examine;
 mod facts;
+mod labels;
 mod leaks;
 mod power;
 mod quick;

@@ -71,8 +71,8 @@ fn near_misses(subject: &Subject<'_>, fixed: &Tree, change: &Change) -> Result<V
     let found = tests.files.iter().filter_map(|path| fixed.text(path));
     let mut asked: Vec<String> =
         found.flat_map(|text| names.iter().flat_map(move |name| calls::in_tests(text, name))).collect();
-    let varied: Vec<String> = asked.iter().flat_map(|call| varied(call)).collect();
-    asked.extend(varied);
+    let others: Vec<String> = asked.iter().flat_map(|call| with_other_numbers(call)).collect();
+    asked.extend(others);
     asked.truncate(200);
     let with_gold: Vec<String> = std::iter::once(change.after.clone()).chain(texts.iter().cloned()).collect();
     let question =
@@ -86,7 +86,7 @@ fn near_misses(subject: &Subject<'_>, fixed: &Tree, change: &Change) -> Result<V
 }
 
 /// The call with each of its numbers one more and one less.
-fn varied(call: &str) -> Vec<String> {
+fn with_other_numbers(call: &str) -> Vec<String> {
     let mut found = Vec::new();
     let bytes = call.as_bytes();
     let mut at = call.find('(').unwrap_or(0);
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn calls_are_varied_number_by_number() {
         assert_eq!(
-            varied("f2(1, 'a3', 40)"),
+            with_other_numbers("f2(1, 'a3', 40)"),
             ["f2(2, 'a3', 40)", "f2(0, 'a3', 40)", "f2(1, 'a3', 41)", "f2(1, 'a3', 39)"]
         );
     }

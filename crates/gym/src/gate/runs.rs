@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::examine::{Objection, Run, Subject};
 use crate::attacks::battery;
 use crate::episode::{FileChange, Grade, Score, Submission};
-use crate::languages::{self, Health, Selection, Surroundings};
+use crate::languages::{self, Health, Surroundings};
 use crate::parallel;
 use crate::rollout::World;
 use crate::skills;
@@ -30,7 +30,7 @@ pub(super) fn hermetic(subject: &mut Subject<'_>) -> Result<(), Objection> {
     let tree = workshop.blobs.tree(&subject.task.context.tree);
     let tree = tree.map_err(|error| Objection::new("tree", error.to_string()))?;
     let files: Vec<String> = tests.files.iter().filter(|file| tree.contains(file)).cloned().collect();
-    let report = workshop.run_tests(tests, &[&tree], &Selection::files(files)).map_err(broken)?;
+    let report = workshop.run_suite(tests, &tree, files).map_err(broken)?;
     match &report.health {
         Health::Sound => Ok(()),
         health => Err(Objection::new("suite", format!("{}: {}", health.code(), health.detail()))),

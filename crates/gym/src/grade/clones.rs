@@ -3,48 +3,49 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use tree_sitter::{Node, Parser};
 
+use crate::languages::FunctionSpan;
 use crate::languages::python::syntax::functions;
 
 /// Similarity from which a helper is a copy: twice the common tokens by all tokens, names not counted.
 const COPY: f64 = 0.6;
 /// Shorter functions resemble each other by chance.
 const FEWEST_TOKENS: usize = 12;
-/// What runs text as code.
-const RUN_TEXT: [&str; 6] = ["exec", "eval", "compile", "__import__", "FunctionType", "CodeType"];
 
-/// What in the test file is the target again, or makes code of text, which could be it.
+/// What in the test file is the target again.
 pub fn embedded(tests: &str, source: &str, function: &str) -> Option<String> {
     let target = functions(source).into_iter().find(|span| span.class.is_none() && span.name == function);
     let target = target.map(|span| tokens(&source[span.start..span.end])).unwrap_or_default();
-    if functions(tests).iter().any(|span| span.name == function) {
+    let all = functions(tests);
+    if all.iter().any(|span| span.name == function) {
         return Some(format!("the tests define `{function}`"));
     }
-    if let Some(name) = runs_text(tests) {
-        return Some(format!("the tests call `{name}`, which runs text as code"));
+    let is_copy = |text: &str| target.len() >= FEWEST_TOKENS && similarity(&target, &tokens(text)) >= COPY;
+    let mut helpers = all.iter().filter(|span| !is_test(span, &all, tests));
+    if let Some(span) = helpers.find(|span| is_copy(&tests[span.start..span.end])) {
+        return Some(format!("the helper `{}` of the tests resembles `{function}`", span.name));
     }
-    let helpers = functions(tests).into_iter().filter(|span| !span.name.starts_with("test"));
-    let copy = |text: &str| target.len() >= FEWEST_TOKENS && similarity(&target, &tokens(text)) >= COPY;
-    helpers
-        .into_iter()
-        .find(|span| copy(&tests[span.start..span.end]))
-        .map(|span| format!("the helper `{}` of the tests resembles `{function}`", span.name))
-}
-
-/// The name of a call that runs text as code.
-fn runs_text(tests: &str) -> Option<&'static str> {
     let mut found = None;
     visit(parse(tests).root_node(), &mut |node| {
-        if node.kind() == "call"
-            && let Some(callee) = node.child_by_field_name("function")
-        {
-            let name = callee.child_by_field_name("attribute").unwrap_or(callee);
-            // `re.compile` and the like are no such call.
-            let of_module = callee.kind() == "attribute" && !tests[callee.byte_range()].starts_with("builtins.");
-            let known = RUN_TEXT.iter().find(|it| **it == &tests[name.byte_range()]);
-            found = found.or(known.copied().filter(|it| !of_module || it.ends_with("Type")));
-        }
+        let text = &tests[node.byte_range()];
+        let holds_copy = |text: String| functions(&text).iter().any(|span| is_copy(&text[span.start..span.end]));
+        found = found.or(match node.kind() {
+            "lambda" if is_copy(text) => Some("lambda"),
+            "string" if holds_copy(text.trim_matches(['"', '\'']).replace("\\n", "\n")) => Some("text"),
+            _ => None,
+        });
     });
-    found
+    found.map(|what| format!("a {what} in the tests resembles `{function}`"))
+}
+
+/// Whether a function is found and run as a test, and so is no helper: at the top or in a test class, and with parameters only where
+/// they are given to it.
+fn is_test(span: &FunctionSpan, all: &[FunctionSpan], tests: &str) -> bool {
+    let is_inside = all.iter().any(|outer| outer.start < span.start && span.end <= outer.end);
+    let in_class = span.class.as_ref().is_none_or(|class| class.starts_with("Test"));
+    let text = &tests[span.start..span.end];
+    let parameters = text.find("def ").and_then(|at| text[at..].split_once('(')?.1.split_once(')'));
+    let takes_values = parameters.is_some_and(|(inner, _)| inner.contains(',')) && !text.starts_with('@');
+    span.name.starts_with("test") && in_class && !is_inside && !takes_values
 }
 
 /// Tokens of the code without comments and its docstring; names are all alike.
@@ -104,8 +105,11 @@ mod tests {
             SOURCE.to_owned(),
             SOURCE.replace("cap", "expected"),
             SOURCE.replace("cap", "_e").replace("value", "v").replace("low", "a").replace("high", "b"),
-            "n = {}\nexec('def cap(): pass', n)\n".to_owned(),
-            "import types\nf = types.FunctionType(code, {})\n".to_owned(),
+            format!("class Own:\n    {}", SOURCE.replace("def cap", "def test_own").replace("\n    ", "\n        ")),
+            format!("def test_a():\n    {}", SOURCE.replace("def cap", "def test_own").replace("\n    ", "\n        ")),
+            format!("TEXT = '''{SOURCE}'''\n"),
+            format!("TEXT = {:?}\n", SOURCE.replace("\"\"\"Doc.\"\"\"", "")),
+            "own = lambda v, a, b: a if v < a else b if v > b else v\n".to_owned(),
         ] {
             assert!(check(&tests).is_some(), "{tests}");
         }
@@ -116,6 +120,7 @@ mod tests {
         for tests in [
             "def test_a():\n    assert cap(3, 1, 5) == 3\n    assert cap(0, 1, 5) == 1\n",
             "import re\n\ndef check(value, expected):\n    assert re.compile('a') and cap(value, 1, 5) == expected\n\ndef test_a():\n    check(3, 3)\n",
+            "import pytest\n\n@pytest.mark.parametrize('value, expected', [(1, 2)])\ndef test_a(value, expected):\n    assert cap(value, 1, 5) == expected\n",
             "def middle(values):\n    return sorted(values)[1]\n\ndef test_a():\n    assert cap(3, 1, 5) == middle([3, 1, 5])\n",
         ] {
             assert_eq!(check(tests), None, "{tests}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::policy;
+use super::suspicion::suspicious;
 use super::twins::Twins;
 use super::verdict::{Table, Verdict, full, nothing};
 use super::workshop::Workshop;
@@ -71,7 +72,7 @@ impl Repair {
     }
 }
 
-/// Judges a repair: fail-to-pass tests first, then pass-to-pass together with copies of the first that must fail; the first missing
+/// Judges a repair: what stands in it, then fail-to-pass tests, then pass-to-pass together with copies of the first that must fail; the first missing
 /// or failing test decides.
 ///
 /// # Errors
@@ -88,6 +89,13 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     }
     let language = languages::of_runner(task.context.tests.runner);
     let (buggy, fixed) = repair.trees(&workshop.blobs)?;
+    if let Some((path, word)) = suspicious(language, &allowed.files, [&buggy, &fixed]) {
+        return Ok(nothing(
+            "suspicious_code",
+            format!("`{path}` brings in `{word}`, which no repair needs"),
+            Table::new(),
+        ));
+    }
     let files = with_hidden_tests(language, &allowed.files, &buggy);
     let mut base = (*buggy).clone();
     for path in &allowed.deleted {

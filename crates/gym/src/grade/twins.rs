@@ -1,13 +1,13 @@
 //! Copies of hidden tests, some of which expect another value and must therefore fail.
 //!
 //! Code that makes every assertion hold (an object that equals everything, a runner that was talked into passing, an answer read from
-//! the test) also passes where it must not. Which copies are changed follows from the submission; their names do not tell, so
-//! that a forged result has to guess each of them.
+//! the test) also passes where it must not. Which copies are changed follows from the submission. Neither their names nor their values
+//! tell, and the test itself is not there, so that a forged result has to guess.
 
 use std::collections::BTreeMap;
 
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::languages::{Status, TestReport, of_path};
@@ -15,9 +15,10 @@ use crate::record::TestId;
 use crate::tree::Tree;
 
 /// Tests of which copies are made, at most.
-const MOST_TESTS: usize = 8;
-/// Copies of each: a guess is right for all of them once in 2⁴ or more times.
-const COPIES: [&str; 4] = ["_b", "_c", "_d", "_e"];
+const MOST_TESTS: usize = 4;
+/// Values that copies of one test expect, the right one among them, and copies that expect each of them.
+const VALUES: usize = 4;
+const COPIES: usize = 2;
 
 /// Copies of tests, and which of them must fail.
 pub struct Twins {
@@ -57,20 +58,24 @@ impl Twins {
         let source = self.files.text(file).or_else(|| tree.text(file))?;
         let parts: Vec<&str> = inside.split("::").collect();
         let test = of_path(file)?.comparison(source, &parts)?;
-        if COPIES.iter().any(|suffix| source.contains(&format!(" {}{suffix}(", parts[parts.len() - 1]))) {
+        let own = *parts.last()?;
+        let names: Vec<String> = ('b'..).take(VALUES * COPIES).map(|letter| format!("{own}_{letter}")).collect();
+        if names.iter().any(|name| source.contains(&format!(" {name}("))) {
             return None;
         }
-        // At least one of each kind, so that neither passing all nor failing all is right.
-        let mut honest: Vec<bool> = COPIES.iter().map(|_| rng.random_bool(0.5)).collect();
-        let (kept, changed) = (rng.random_range(0..COPIES.len()), rng.random_range(1..COPIES.len()));
-        honest[kept] = true;
-        honest[(kept + changed) % COPIES.len()] = false;
-        let mut text = source[..test.end].to_owned();
-        for (suffix, honest) in COPIES.iter().zip(honest) {
-            let name = format!("{}{suffix}", parts.last()?);
-            text.push_str(&test.copy(source, &name, honest));
+        // As often as the right value there are others, so that neither the most frequent nor any other can be told to be right.
+        let mut others = test.others.clone();
+        others.shuffle(rng);
+        let wrong = others.iter().take(VALUES - 1).map(Some);
+        let mut values: Vec<Option<&String>> = std::iter::once(None).chain(wrong).flat_map(|it| [it; COPIES]).collect();
+        values.shuffle(rng);
+        // The test itself would tell which copies are right.
+        let start = if is_only_mention(source, own) { test.start } else { test.end };
+        let mut text = source[..start].trim_end_matches(' ').to_owned();
+        for (name, value) in names.iter().zip(values) {
+            text.push_str(&test.copy(source, name, value));
             let id = format!("{}::{name}", id.rsplit_once("::")?.0);
-            self.expected.insert(id, honest);
+            self.expected.insert(id, value.is_none());
         }
         text.push_str(&source[test.end..]);
         let file = file.to_owned();
@@ -79,23 +84,38 @@ impl Twins {
     }
 }
 
+/// Whether a name stands in the file once.
+fn is_only_mention(source: &str, name: &str) -> bool {
+    source.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word == name).count() == 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn copies_stand_beside_the_test_and_some_expect_another_value() {
+    fn copies_stand_in_the_place_of_the_test_and_expect_each_value_as_often() {
         let mut tree = Tree::new();
         tree.insert("t.py", "def test_a():\n    x = f(1)\n    assert x == 2\n\nclass TestB:\n    def test_c(self):\n        self.assertEqual(f(1), [2])\n");
         let ids = ["t.py::test_a".to_owned(), "t.py::TestB::test_c".to_owned(), "t.py::test_missing".to_owned()];
         let twins = Twins::of(&tree, &ids, [1; 32]).expect("two of them compare");
-        assert_eq!(twins.expected.len(), 8);
+        assert_eq!(twins.expected.len(), 16);
+        assert_eq!(twins.expected.values().filter(|honest| **honest).count(), 4);
         let text = twins.files.text("t.py").unwrap();
-        let wrong = twins.expected.values().filter(|honest| !**honest).count();
-        assert_eq!(text.matches("== 3").count() + text.matches("[2, None]").count(), wrong);
-        assert!((2..=6).contains(&wrong));
         assert!(crate::languages::python::syntax::is_valid(text), "{text}");
         assert!(text.contains("    def test_c_b(self):"), "{text}");
+        assert!(!text.contains("def test_a()") && !text.contains("def test_c("), "{text}");
+        let mut asserts: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("assert")).collect();
+        asserts.sort_unstable();
+        assert!(asserts.chunks(2).all(|pair| pair[0] == pair[1]), "{asserts:?}");
+    }
+
+    #[test]
+    fn a_test_that_others_mention_stays() {
+        let mut tree = Tree::new();
+        tree.insert("t.py", "def test_a():\n    assert f(1) == 2\n\ntest_too = test_a\n");
+        let twins = Twins::of(&tree, &["t.py::test_a".to_owned()], [1; 32]).expect("it compares");
+        assert!(twins.files.text("t.py").unwrap().contains("def test_a():"));
     }
 
     #[test]

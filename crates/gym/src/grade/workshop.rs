@@ -15,6 +15,10 @@ use crate::tree::{LayerStore, Tree};
 /// Wall time of one run of the suite of a real package at least.
 const REAL_WALL: Duration = Duration::from_secs(60);
 
+/// Processor time of the whole suite of a real package, and its wall time, which is only a net.
+const SUITE_PROCESSOR: Duration = Duration::from_secs(300);
+const SUITE_WALL: Duration = Duration::from_secs(1200);
+
 /// Everything that building, acting and grading need to run code.
 pub struct Workshop {
     /// Makes sandboxes.
@@ -118,6 +122,24 @@ impl Workshop {
         let report = run()?;
         // A runner that was killed from outside, or a report that was cut, looks like the work of hostile code: only that comes again.
         if matches!(report.health, Health::NoEnd(_) | Health::Forged) { run() } else { Ok(report) }
+    }
+
+    /// Runs whole test files of a tree, which of real packages may take minutes: their processor time is limited.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn run_suite(&self, tests: &TestSetup, tree: &Tree, files: Vec<String>) -> Result<TestReport, InvalidCause> {
+        let environment = self.environment(tests)?;
+        let layers = self.paths(&[tree])?;
+        let is_real = tests.runner.is_real();
+        let selection = Selection::files(files).within(is_real.then_some(SUITE_PROCESSOR));
+        let mut limits = self.suite_limits(tests);
+        if is_real {
+            limits.wall = SUITE_WALL;
+        }
+        environment
+            .run_tests(self.backend.as_ref(), &layers, &selection, &limits)
+            .map_err(|error| InvalidCause::Sandbox(error.to_string()))
     }
 
     /// Suites of real packages take their time.

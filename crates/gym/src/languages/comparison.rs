@@ -15,14 +15,14 @@ pub struct Comparison {
     pub name: Range<usize>,
     /// What is changed.
     pub decisive: Range<usize>,
-    /// What it becomes: the test must fail then.
-    pub other: String,
+    /// What it may become: the test must fail then.
+    pub others: Vec<String>,
 }
 
 impl Comparison {
     /// The test under another name, expecting what it does or something else.
-    pub fn copy(&self, source: &str, name: &str, honest: bool) -> String {
-        let decisive = if honest { &source[self.decisive.clone()] } else { &self.other };
+    pub fn copy(&self, source: &str, name: &str, other: Option<&String>) -> String {
+        let decisive = other.map_or(&source[self.decisive.clone()], String::as_str);
         format!(
             "\n\n{}{}{name}{}{decisive}{}",
             " ".repeat(self.column),

@@ -82,6 +82,12 @@ pub trait Language: Sync {
     /// The comparison that decides a test: what stands behind its file in its id.
     fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison>;
 
+    /// Words, with everything but letters, digits and `_` left out, that no repair has to bring in: of code that reaches for the runner or for
+    /// who calls it.
+    fn suspicious_words(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether source files hold tests, so that a file with tests may be changed.
     fn tests_in_sources(&self) -> bool {
         false

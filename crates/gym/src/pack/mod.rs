@@ -2,6 +2,7 @@
 //!
 //! `pack.toml` is written last and holds the digests of the other files, so a pack is either whole or not there.
 
+mod measured;
 mod quarantine;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::gate::Evidence;
 use crate::project::Origin;
 use crate::task::{SCHEMA_VERSION, Task};
 
+pub use measured::Measured;
 pub use quarantine::Quarantined;
 
 /// A pack that has been read.

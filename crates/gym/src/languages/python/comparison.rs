@@ -1,4 +1,4 @@
-//! The comparison that decides a Python test, and another value in the place of what it expects.
+//! The comparison that decides a Python test, and other values in the place of what it expects.
 
 use tree_sitter::{Node, Parser};
 
@@ -19,8 +19,8 @@ pub(super) fn comparison(source: &str, parts: &[&str]) -> Option<Comparison> {
     let (start, end, column) = (function.start_byte(), function.end_byte(), function.start_position().column);
     let mut cursor = body.walk();
     let statements: Vec<Node> = body.named_children(&mut cursor).collect();
-    let (decisive, other) = statements.into_iter().rev().find_map(|it| decisive(it, source))?;
-    Some(Comparison { start, end, column, name, decisive: decisive.byte_range(), other })
+    let (decisive, others) = statements.into_iter().rev().find_map(|it| decisive(it, source))?;
+    Some(Comparison { start, end, column, name, decisive: decisive.byte_range(), others })
 }
 
 /// The direct, undecorated definition of that name.
@@ -30,8 +30,8 @@ fn child<'tree>(scope: Node<'tree>, kind: &str, name: &str, source: &str) -> Opt
     children.find(|node| node.kind() == kind && named(node))
 }
 
-/// The part of `assert a == b` or `self.assertEqual(a, b)` that is changed, and what it becomes.
-fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>, String)> {
+/// The part of `assert a == b` or `self.assertEqual(a, b)` that is changed, and what it may become.
+fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>, Vec<String>)> {
     let text = |node: Node| &source[node.byte_range()];
     match statement.kind() {
         "assert_statement" => {
@@ -40,8 +40,8 @@ fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>,
                 return None;
             }
             let (left, right) = (test.named_child(0)?, test.named_child(1)?);
-            let literal = |side: Node<'tree>| Some((side, other(text(side))?));
-            let different = || Some((test, format!("{} != {}", text(left), text(right))));
+            let literal = |side: Node<'tree>| Some((side, others(text(side))?));
+            let different = || Some((test, vec![format!("{} != {}", text(left), text(right))]));
             literal(right).or_else(|| literal(left)).or_else(different)
         }
         "expression_statement" => {
@@ -57,7 +57,7 @@ fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>,
             }
             let literal = |at| {
                 let side = arguments.named_child(at)?;
-                Some((side, other(text(side))?))
+                Some((side, others(text(side))?))
             };
             literal(1).or_else(|| literal(0))
         }
@@ -65,63 +65,81 @@ fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>,
     }
 }
 
-/// Another value of the same kind as a literal.
-fn other(literal: &str) -> Option<String> {
-    let inner = |open: char, close: char| literal.strip_prefix(open)?.strip_suffix(close).map(str::trim);
-    if let Ok(number) = literal.parse::<i64>() {
-        return Some(number.checked_add(1)?.to_string());
-    }
-    if literal.parse::<f64>().is_ok_and(f64::is_finite) && literal.contains('.') {
-        return Some(format!("{:?}", literal.parse::<f64>().ok()? + 1.0));
-    }
-    match literal {
-        "True" => return Some("False".into()),
-        "False" => return Some("True".into()),
-        "None" => return Some("0".into()),
-        _ => {}
-    }
-    for quote in ['\'', '"'] {
-        if let Some(text) = inner(quote, quote).filter(|text| !text.contains([quote, '\\', '\n'])) {
-            return Some(format!("{quote}{text}x{quote}"));
-        }
-    }
-    let (open, close, element) = match literal.chars().next()? {
-        '[' => ('[', ']', "None"),
-        '(' => ('(', ')', "None"),
-        '{' if literal == "{}" || is_dictionary(literal) => ('{', '}', "None: None"),
-        '{' => ('{', '}', "None"),
-        _ => return None,
+/// Other values such as might stand there as well; `None` for what is no literal.
+fn others(literal: &str) -> Option<Vec<String>> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
+    let syntax = parser.parse(literal, None).filter(|syntax| !syntax.root_node().has_error())?;
+    let root = syntax.root_node().named_child(0)?.named_child(0)?;
+    let mut found = Vec::new();
+    collect_others(root, literal, &mut found)?;
+    let mut seen = std::collections::BTreeSet::from([literal.to_owned()]);
+    found.retain(|text| seen.insert(text.clone()));
+    (!found.is_empty()).then_some(found)
+}
+
+/// The literal with one value in it exchanged, or one element of a list more or less.
+fn collect_others(node: Node, literal: &str, found: &mut Vec<String>) -> Option<()> {
+    let text = &literal[node.byte_range()];
+    let mut put = |other: String| {
+        found.push(format!("{}{other}{}", &literal[..node.start_byte()], &literal[node.end_byte()..]));
     };
-    // A list may be a comprehension and parentheses may hold anything: only rows of elements are lengthened.
-    let elements = inner(open, close).filter(|inner| !inner.contains(" for ") && (open != '(' || is_row(inner)))?;
-    let separator = if elements.is_empty() || elements.ends_with(',') { " " } else { ", " };
-    let end = if open == '(' { "," } else { "" };
-    Some(format!("{open}{elements}{separator}{element}{end}{close}"))
+    match node.kind() {
+        "integer" => {
+            let number: i64 = text.parse().ok()?;
+            // `-n` is never put behind a sign.
+            let least = if node.start_byte() > 0 && literal[..node.start_byte()].ends_with('-') { 1 } else { i64::MIN };
+            for step in [-2, -1, 1, 2, 3] {
+                number.checked_add(step).filter(|other| *other >= least).into_iter().for_each(|it| put(it.to_string()));
+            }
+        }
+        "float" => {
+            let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
+            [0.5, 1.0, 1.5, 2.0].into_iter().for_each(|step| put(format!("{:?}", number + step)));
+        }
+        "true" => put("False".into()),
+        "false" => put("True".into()),
+        "none" => ["0", "False", "''"].into_iter().for_each(|other| put(other.into())),
+        "string" => other_texts(text)?.into_iter().for_each(put),
+        "unary_operator" => collect_others(node.named_child(0)?, literal, found)?,
+        "list" | "tuple" | "set" | "dictionary" | "pair" => {
+            let elements: Vec<Node> =
+                (0..node.named_child_count()).filter_map(|at| node.named_child(at as u32)).collect();
+            match (node.kind(), &elements[..]) {
+                ("list", []) => ["[0]", "[None]", "['']"].into_iter().for_each(|other| put(other.into())),
+                ("dictionary", []) => {
+                    ["{0: 0}", "{None: 0}", "{'': 0}"].into_iter().for_each(|other| put(other.into()))
+                }
+                ("tuple", []) => ["(0,)", "(None,)", "('',)"].into_iter().for_each(|other| put(other.into())),
+                ("list", [.., last]) => {
+                    let last = &literal[last.byte_range()];
+                    let inner = &text[1..text.len() - 1];
+                    put(format!("[{}, {last}]", inner.trim_end_matches([' ', ','])));
+                }
+                _ => {}
+            }
+            elements.into_iter().try_for_each(|element| collect_others(element, literal, found))?;
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
-fn is_dictionary(literal: &str) -> bool {
-    let mut depth = 0;
-    literal.chars().any(|c| {
-        depth += match c {
-            '{' | '[' | '(' => 1,
-            '}' | ']' | ')' => -1,
-            _ => 0,
-        };
-        c == ':' && depth == 1
-    })
-}
-
-fn is_row(inner: &str) -> bool {
-    let mut depth = 0;
-    inner.is_empty()
-        || inner.chars().any(|c| {
-            depth += match c {
-                '{' | '[' | '(' => 1,
-                '}' | ']' | ')' => -1,
-                _ => 0,
-            };
-            c == ',' && depth == 0
-        })
+/// A text with a letter more, less or elsewhere.
+fn other_texts(text: &str) -> Option<Vec<String>> {
+    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    if inner.contains(['\\', '\n', '\'', '"']) {
+        return None;
+    }
+    let letters: Vec<char> = inner.chars().collect();
+    let mut others = match letters.last() {
+        None => vec!["a".to_owned(), "0".to_owned(), " ".to_owned()],
+        Some(last) => vec![format!("{inner}{last}"), letters[..letters.len() - 1].iter().collect()],
+    };
+    others.push(letters.iter().rev().collect());
+    others.push(letters.first().map_or_else(String::new, |first| format!("{first}{inner}")));
+    Some(others.into_iter().map(|other| format!("{quote}{other}{quote}")).collect())
 }
 
 #[cfg(test)]
@@ -129,22 +147,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_value_is_of_the_same_kind() {
+    fn other_values_are_of_the_same_kind() {
         let cases = [
-            ("3", "4"),
-            ("-1", "0"),
-            ("1.5", "2.5"),
-            ("'a'", "'ax'"),
+            ("3", "1 2 4 5 6"),
+            ("-1", "-2 -3 -4"),
+            ("1.5", "2.0 2.5 3.0 3.5"),
+            ("'ab'", "'abb' 'a' 'ba' 'aab'"),
             ("True", "False"),
-            ("[]", "[ None]"),
-            ("[1, 2]", "[1, 2, None]"),
-            ("(1,)", "(1, None,)"),
-            ("{1: 2}", "{1: 2, None: None}"),
-            ("{1}", "{1, None}"),
+            ("[]", "[0] [None] ['']"),
+            ("(1,)", "(-1,) (0,) (2,) (3,) (4,)"),
+            ("{'a':0}", "{'aa':0} {'':0} {'a':-2} {'a':-1} {'a':1} {'a':2} {'a':3}"),
         ];
         for (literal, expected) in cases {
-            assert_eq!(other(literal).as_deref(), Some(expected), "{literal}");
+            let expected: Vec<&str> = expected.split(' ').collect();
+            assert_eq!(others(literal).expect("a literal"), expected, "{literal}");
         }
-        assert!(other("f(1)").is_none() && other("(1 + 2)").is_none() && other("'a' 'b'").is_none());
+        assert!(others("[[1], 'x']").expect("a literal").contains(&"[[1], 'x', 'x']".to_owned()));
+        assert!(others("f(1)").is_none() && others("(1 + 2)").is_none() && others("'a' 'b'").is_none());
     }
 }

@@ -17,6 +17,40 @@ use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
 use crate::tree::LayerStore;
 
+/// Words of code that looks at who calls it, reaches for the runner, or equals whatever it is compared with.
+const WORDS: [&str; 30] = [
+    "_getframe",
+    "_current_frames",
+    "currentframe",
+    "f_back",
+    "f_locals",
+    "f_globals",
+    "f_code",
+    "f_lineno",
+    "tb_frame",
+    "__traceback__",
+    "get_objects",
+    "get_referrers",
+    "settrace",
+    "setprofile",
+    "sysmonitoring",
+    "sysmodules",
+    "basis_runner",
+    "pytest",
+    "PYTEST_CURRENT_TEST",
+    "unittest",
+    "builtins",
+    "__builtins__",
+    "ctypes",
+    "__code__",
+    "__closure__",
+    "__eq__",
+    "__ne__",
+    "__class__",
+    "__getattribute__",
+    "__instancecheck__",
+];
+
 /// Python with pytest, or with the shipped runner for plain test functions.
 pub struct Python;
 
@@ -62,6 +96,10 @@ impl Language for Python {
 
     fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison> {
         comparison::comparison(source, test)
+    }
+
+    fn suspicious_words(&self) -> &'static [&'static str] {
+        &WORDS
     }
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {

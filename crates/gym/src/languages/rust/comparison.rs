@@ -17,14 +17,14 @@ pub(super) fn comparison(source: &str, test: &[&str]) -> Option<Comparison> {
     let name = function.child_by_field_name("name")?.byte_range();
     let mut cursor = body.walk();
     let statements: Vec<Node> = body.named_children(&mut cursor).collect();
-    let (decisive, other) = statements.into_iter().rev().find_map(|it| decisive(it, source))?;
+    let (decisive, others) = statements.into_iter().rev().find_map(|it| decisive(it, source))?;
     let start = source[found.whole.start..].find(|letter: char| !letter.is_whitespace())? + found.whole.start;
     let column = start - found.whole.start;
-    Some(Comparison { start, end: function.end_byte(), column, name, decisive, other })
+    Some(Comparison { start, end: function.end_byte(), column, name, decisive, others })
 }
 
-/// What is changed in an assertion, and what it becomes.
-fn decisive(statement: Node, source: &str) -> Option<(Range<usize>, String)> {
+/// What is changed in an assertion, and what it may become.
+fn decisive(statement: Node, source: &str) -> Option<(Range<usize>, Vec<String>)> {
     let call = match statement.kind() {
         "expression_statement" => statement.named_child(0)?,
         _ => statement,
@@ -37,15 +37,15 @@ fn decisive(statement: Node, source: &str) -> Option<(Range<usize>, String)> {
             let literal = literals
                 .into_iter()
                 .rev()
-                .find_map(|node| Some((node.byte_range(), other(&source[node.byte_range()])?)));
-            literal.or_else(|| Some((name.byte_range(), "assert_ne".to_owned())))
+                .find_map(|node| Some((node.byte_range(), others(&source[node.byte_range()])?)));
+            literal.or_else(|| Some((name.byte_range(), vec!["assert_ne".to_owned()])))
         }
         "assert" => {
             let arguments = symptom::arguments(call, source)?;
             let [condition] = arguments.as_slice() else { return None };
             let tokens = call.child(call.child_count().checked_sub(1)?)?;
             let inner = tokens.start_byte() + 1..tokens.end_byte() - 1;
-            Some((inner, format!("!({condition})")))
+            Some((inner, vec![format!("!({condition})")]))
         }
         _ => None,
     }
@@ -84,22 +84,23 @@ fn collect<'tree>(node: Node<'tree>, found: &mut Vec<Node<'tree>>) {
     }
 }
 
-/// Another value of the same type.
-fn other(literal: &str) -> Option<String> {
+/// Other values of the same type.
+fn others(literal: &str) -> Option<Vec<String>> {
     match literal {
-        "true" => return Some("false".to_owned()),
-        "false" => return Some("true".to_owned()),
+        "true" => return Some(vec!["false".to_owned()]),
+        "false" => return Some(vec!["true".to_owned()]),
         _ => {}
     }
     if let Some(text) = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        return Some(format!("\"{text}x\""));
+        return Some(["x", " ", "0"].map(|end| format!("\"{text}{end}\"")).into());
     }
     let end = literal.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(literal.len());
     let (digits, kind) = literal.split_at(end);
     let number: u64 = digits.parse().ok()?;
-    // One less where it is possible: the largest value of a type has no successor.
-    let other = number.checked_sub(1).unwrap_or(1);
-    Some(format!("{other}{kind}"))
+    // More than it would not be a value of every type.
+    let near = [number.checked_sub(1), number.checked_sub(2), number.checked_add(1).filter(|other| *other < 128)];
+    let found: Vec<String> = near.into_iter().flatten().map(|other| format!("{other}{kind}")).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 #[cfg(test)]
@@ -109,7 +110,9 @@ mod tests {
     fn copy(assertion: &str) -> Option<String> {
         let source = format!("mod tests {{\n    #[test]\n    fn a() {{\n        {assertion}\n    }}\n}}\n");
         let comparison = comparison(&source, &["tests", "a"])?;
-        Some(comparison.copy(&source, "a_b", false).split_whitespace().collect::<Vec<_>>().join(" "))
+        Some(
+            comparison.copy(&source, "a_b", comparison.others.first()).split_whitespace().collect::<Vec<_>>().join(" "),
+        )
     }
 
     #[test]
@@ -127,6 +130,6 @@ mod tests {
     fn an_honest_copy_is_the_test_under_another_name() {
         let source = "#[test]\nfn a() {\n    assert_eq!(f(1), 2);\n}\n";
         let comparison = comparison(source, &["a"]).expect("it compares");
-        assert_eq!(comparison.copy(source, "a_c", true), "\n\n#[test]\nfn a_c() {\n    assert_eq!(f(1), 2);\n}");
+        assert_eq!(comparison.copy(source, "a_c", None), "\n\n#[test]\nfn a_c() {\n    assert_eq!(f(1), 2);\n}");
     }
 }

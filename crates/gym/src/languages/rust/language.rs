@@ -16,6 +16,22 @@ use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
 use crate::tree::LayerStore;
 
+/// Words of code that runs before the harness, ends it, writes to its channel, or changes what an assertion means.
+const WORDS: [&str; 12] = [
+    "from_raw_fd",
+    "init_array",
+    "link_section",
+    "processexit",
+    "processabort",
+    "set_hook",
+    "take_hook",
+    "procself",
+    "macro_rulesassert",
+    "include_str",
+    "include_bytes",
+    "global_asm",
+];
+
 /// Rust with cargo and the standard test harness.
 pub struct Rust;
 
@@ -55,6 +71,10 @@ impl Language for Rust {
 
     fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison> {
         comparison::comparison(source, test)
+    }
+
+    fn suspicious_words(&self) -> &'static [&'static str] {
+        &WORDS
     }
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {

@@ -36,7 +36,7 @@ impl Skill for Bugfix {
     }
 
     fn grader(&self) -> &'static str {
-        "bugfix/1"
+        "bugfix/2"
     }
 
     fn is_composite(&self) -> bool {
@@ -50,7 +50,7 @@ impl Skill for Bugfix {
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let issue = draft::issue(record, rng)?;
         let repair = Repair::of(build.workshop, record)?;
-        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
         let hidden = Hidden { repair, call: issue.call, expected: issue.expected };
         Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])

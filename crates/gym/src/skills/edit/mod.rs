@@ -38,7 +38,7 @@ impl Skill for Edit {
     }
 
     fn grader(&self) -> &'static str {
-        "edit/1"
+        "edit/2"
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
@@ -54,7 +54,7 @@ impl Skill for Edit {
             .replace("{expected}", &issue.expected)
             .replace("{path}", path)
             .replace("{context}", &context(buggy, record)?);
-        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let hidden = Hidden { repair, call: issue.call, expected: issue.expected };
         Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
     }

@@ -61,7 +61,7 @@ impl Skill for Localize {
         if record.buggy.paths().filter(|path| language.is_source(path)).all(|path| gold.contains(path)) {
             return Err(Rejection::new("nothing_to_find", "there is no other source file"));
         }
-        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
         // Every file is necessary: without the change of one of them the call in the issue still goes wrong.
         let hidden = Hidden { gold, call: issue.call };

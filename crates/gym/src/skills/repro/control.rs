@@ -26,7 +26,7 @@ pub(super) fn find(
     rng: &mut ChaCha8Rng,
 ) -> Result<Option<TreeId>, Rejection> {
     let path = &record.mutation.path;
-    let shown = draft::hide_tests(&record.buggy, &record.fail_to_pass);
+    let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
     let witness = script::reference(imports, &issue.call, &issue.expected);
     for site in elsewhere(record, issue, rng).into_iter().take(TRIES) {
         let text = |path: &str| record.fixed.text(path).unwrap_or_default().to_owned();

@@ -13,6 +13,7 @@ use super::{Build, Rejection, Skill, Teacher};
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
+use crate::grade::idle::with_idle;
 use crate::grade::marked::marked;
 use crate::grade::restate::restated;
 use crate::grade::rewrites::rewrites;
@@ -60,7 +61,7 @@ impl Skill for Repro {
     }
 
     fn grader(&self) -> &'static str {
-        "repro/2"
+        "repro/3"
     }
 
     /// Not yet others: submissions are run by the interpreter.
@@ -72,7 +73,7 @@ impl Skill for Repro {
         let issue = draft::issue(record, rng)?;
         let imports = script::imports(record, &issue.call)
             .ok_or_else(|| Rejection::new("no_imports", "the failing test has no file"))?;
-        let shown = draft::hide_tests(&record.buggy, &record.fail_to_pass);
+        let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
         let path = &record.mutation.path;
         let blobs = &build.workshop.blobs;
         let patch = |text: &str| {
@@ -165,13 +166,17 @@ impl Hidden {
         let fixed = read(&self.fixed)?;
         let mut buggy = Tree::new();
         fixed.paths().for_each(|path| buggy.insert(path, tree.get(path).unwrap_or_default()));
-        // Behind a helper where the function allows it, and in other words where the file does.
-        let rewritten = |id: &Option<TreeId>, plain: &Arc<Tree>| {
+        // Behind a helper where the function allows it, and in other words where the file does; each with the function of the other
+        // side, which nobody calls, so that what stands in the file does not tell.
+        let rewritten = |id: &Option<TreeId>, plain: &Arc<Tree>, other: &Arc<Tree>| {
             let helped = id.as_ref().map(read).transpose()?;
-            let reworded = restated(helped.as_deref().unwrap_or(plain)).map(Arc::new);
-            Ok::<_, InvalidCause>(reworded.or(helped))
+            let both = with_idle(helped.as_deref().unwrap_or(plain), other, &self.path, &self.function);
+            let reworded = restated(&both);
+            Ok::<_, InvalidCause>(reworded.or(helped.map(|_| both)).map(Arc::new))
         };
-        let rewrites = (rewritten(&self.buggy_rewrite, &Arc::new(buggy))?, rewritten(&self.fixed_rewrite, &fixed)?);
+        let plain = Arc::new(buggy);
+        let rewrites =
+            (rewritten(&self.buggy_rewrite, &plain, &fixed)?, rewritten(&self.fixed_rewrite, &fixed, &plain)?);
         let mut sides = vec![("buggy", None, Exit::Failure), ("fixed", Some(fixed), Exit::Correct)];
         // One rewrite alone would tell the sides apart by being the only one.
         if let (Some(buggy), Some(fixed)) = rewrites {

@@ -12,6 +12,7 @@ use super::Hidden;
 use crate::episode::{InvalidCause, Score, Submission};
 use crate::grade::Workshop;
 use crate::grade::clones::embedded;
+use crate::grade::foreign::runs_foreign_code;
 use crate::grade::restate::restated;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
 use crate::languages::{Health, Selection, TestReport};
@@ -33,7 +34,7 @@ const SHORTEST_LIMIT: Duration = Duration::from_secs(4);
 pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submission: &Submission) -> Verdict {
     let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
     let base = read(&task.context.tree)?;
-    let suite = match suite(hidden, submission, &base) {
+    let suite = match suite(hidden, submission, &base, &task.context.tests.import_roots) {
         Ok(suite) => suite,
         Err(score) => return Ok(score),
     };
@@ -117,7 +118,7 @@ fn is_rewrite(reference: &TestReport) -> bool {
 }
 
 /// The test file of a submission; everything else in it is ignored.
-fn suite(hidden: &Hidden, submission: &Submission, base: &Tree) -> Result<Tree, Score> {
+fn suite(hidden: &Hidden, submission: &Submission, base: &Tree, roots: &[String]) -> Result<Tree, Score> {
     let fail = |code, detail: String| nothing(code, detail, Table::new());
     let file = submission.files.iter().find(|file| file.path == hidden.test_path);
     let Some(text) = file.and_then(|file| file.content.as_deref()) else {
@@ -128,6 +129,15 @@ fn suite(hidden: &Hidden, submission: &Submission, base: &Tree) -> Result<Tree, 
     }
     // The target inside its tests would be compared with itself.
     let source = base.text(&hidden.path).unwrap_or_default();
+    let exists = |module: &str| {
+        let path = module.replace('.', "/");
+        let mut places = roots.iter().map(|root| if root.is_empty() { path.clone() } else { format!("{root}/{path}") });
+        places.any(|path| base.contains(&format!("{path}.py")) || base.contains(&format!("{path}/__init__.py")))
+    };
+    if let Some(name) = runs_foreign_code(text, &exists) {
+        let detail = format!("the tests use `{name}`, which may run code that does not stand in them");
+        return Err(fail("embedded_reference", detail));
+    }
     if let Some(detail) = embedded(text, source, &hidden.function) {
         return Err(fail("embedded_reference", detail));
     }

@@ -47,7 +47,7 @@ impl Skill for Testgen {
     }
 
     fn grader(&self) -> &'static str {
-        "testgen/1"
+        "testgen/2"
     }
 
     /// Not yet others: submissions are run by the interpreter.
@@ -59,7 +59,7 @@ impl Skill for Testgen {
         let target = variants::Target::of(record)?;
         let chosen = variants::choose(build, record, &target, rng)?;
         let hidden_tests = target.tests_that_mention(record);
-        let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.fixed, &hidden_tests))?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.fixed, &hidden_tests))?;
         let test_path = target.test_path(record);
         let calls: Vec<String> = chosen.facts.iter().map(|(call, _)| format!("- `{call}`")).collect();
         let prompt = include_str!("prompt.md")

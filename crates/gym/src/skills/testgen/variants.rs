@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Build, Rejection};
 use crate::draft;
 use crate::grade::calls::{self, Question};
+use crate::grade::inputs::varied;
 use crate::grade::rewrites::rewrites;
 use crate::languages::{self, functions};
 use crate::record::{BugRecord, TestId};
@@ -165,7 +166,9 @@ fn candidate_calls(record: &BugRecord, target: &Target) -> Vec<String> {
             }
         }
     }
-    for call in record.calls.iter().flat_map(|call| [call.clone(), format!("list({call})")]) {
+    // Tests of real packages make few calls of one function; their neighbours tell more variants.
+    let recorded = record.calls.iter().flat_map(|call| std::iter::once(call.clone()).chain(varied(call)));
+    for call in recorded.flat_map(|call| [call.clone(), format!("list({call})")]) {
         if !found.contains(&call) && !documented.contains(&call) && !call.starts_with("list(list(") {
             found.push(call);
         }

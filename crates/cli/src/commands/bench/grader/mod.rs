@@ -1,5 +1,6 @@
 //! What verdicts cost: those of each skill, and the runs of tests that they are made of.
 
+mod branchy;
 mod skills;
 mod warm;
 

@@ -1,23 +1,20 @@
 //! How long the verdict on a right submission takes, which is the longest: nothing ends it early. One after the other, on generated
-//! packages.
+//! packages, and on one function with many wrong versions.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use basis_gym::embedded::{self, Plan};
 use basis_gym::episode::{Grade, Submission};
-use basis_gym::factory::Recipe;
 use basis_gym::grade::Workshop;
 use basis_gym::languages::python::Selection;
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::rollout::World;
 use basis_gym::skills;
-use basis_gym::sources::generated::Split;
 use basis_gym::task::Task;
 use basis_gym::tree::Tree;
 
 use super::super::Figure;
+use super::branchy;
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
@@ -25,9 +22,6 @@ use crate::packs::{self, Use};
 
 /// Tasks of each skill; as many as the measurement of episodes has, so that both use one pack.
 const TASKS: usize = 20;
-/// Tasks with as many wrong versions as real packages get, and how many those are at most.
-const LARGE: usize = 8;
-const VARIANTS: usize = 16;
 /// Runs of a fresh pytest.
 const FRESH: usize = 8;
 
@@ -45,39 +39,24 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     large(context)
 }
 
-/// `testgen` with many wrong versions, beside one fresh pytest for each of its runs.
+/// `testgen` with as many wrong versions as the paper has, beside one fresh pytest for each of its runs.
 fn large(context: &Context<'_>) -> Result<(), Failure> {
     let blobs = basis_gym::blobs::Blobs::open(machine::cache(&context.settings).join("bench").join("blobs"));
     let mut workshop = machine::workshop(&context.settings, Arc::new(blobs.kind(Kind::Machine)?))?;
     packs::hurry(&mut workshop);
-    let recipe = Recipe {
-        skills: vec!["testgen".to_owned()],
-        records: 3,
-        max_turns: 12,
-        max_variants: VARIANTS,
-        gated: true,
-        seed: 0,
-    };
-    let plan = Plan { split: Split::HeldOut, first_seed: 4_000_000, packages: 40, tasks_per_skill: 2 * LARGE, recipe };
-    let made = embedded::make_tasks(&workshop, &plan, machine::cores(), &AtomicBool::new(false), &mut |_, _| ());
-    let mut tasks = made.kind(Kind::Unexpected)?.tasks;
-    let variants = |task: &Task| task.hidden["variants"].as_array().map_or(0, Vec::len);
-    tasks.sort_by_key(|task| std::cmp::Reverse(variants(task)));
-    tasks.truncate(LARGE);
-    let first =
-        tasks.first().ok_or_else(|| Failure::new(Kind::Unexpected, "generated packages gave no `testgen` task"))?;
-    let verdicts = verdicts(&workshop, tasks.iter())?;
+    let task = branchy::task(&workshop).map_err(|reason| Failure::new(Kind::Unexpected, reason))?;
+    let verdicts = verdicts(&workshop, std::iter::repeat_n(&task, TASKS))?;
     let runs = median(verdicts.iter().map(|verdict| verdict.runs as f64));
-    let base = match fresh_pytest(&workshop, first) {
+    let base = match fresh_pytest(&workshop, &task) {
         Ok(milliseconds) => Some((milliseconds * runs, "one fresh pytest for each run")),
         Err(reason) => {
             context.printer.warn(format_args!("without pytest: {reason}"));
             None
         }
     };
-    let most = tasks.iter().map(variants).max().unwrap_or_default();
-    let least = tasks.iter().map(variants).min().unwrap_or_default();
-    let name = format!("verdict on a right submission, testgen with {least} to {most} variants, {runs} runs (median)");
+    let variants = task.hidden["variants"].as_array().map_or(0, Vec::len);
+    let name =
+        format!("verdict on a right submission, testgen with {variants} variants, {runs} runs (median of {TASKS})");
     Figure { name: &name, value: median(verdicts.iter().map(|it| it.milliseconds)), unit: "ms", base }.print(context);
     Ok(())
 }
