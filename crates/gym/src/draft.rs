@@ -43,7 +43,7 @@ pub fn store(blobs: &Blobs, tree: &Tree) -> Result<TreeId, Rejection> {
 /// `no_symptom` when no failing test shows a call and a value.
 pub fn issue(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
     let usable: Vec<&Symptom> = record.symptoms.iter().filter(|symptom| symptom.call.is_some()).collect();
-    let broken = record.mutation.function.rsplit('.').next().unwrap_or_default();
+    let broken = record.change.main().function.rsplit('.').next().unwrap_or_default();
     let (direct, indirect): (Vec<&Symptom>, Vec<&Symptom>) =
         usable.iter().partition(|symptom| issue::callee(symptom.call.as_deref().unwrap_or_default()) == broken);
     let preferred =

@@ -53,7 +53,7 @@ pub fn mine(
     let mut made = Yield::default();
     let sites = sites(project, &mut ChaCha8Rng::seed_from_u64(recipe.seed));
     let found = records(&bench, &sites, recipe, workers, stop, &mut made, progress);
-    let for_two = || chosen(recipe).filter(|skill| skill.takes_two_files());
+    let for_two = || chosen(recipe).filter(|skill| skill.takes_several_files());
     let pairs = if for_two().next().is_some() { pairs(&bench, &sites, &found, workers, stop) } else { Vec::new() };
     (0..pairs.len()).for_each(|_| made.count("bug records in two files"));
     let of_one = found.iter().flat_map(|record| chosen(recipe).map(move |skill| (record, skill)));

@@ -43,7 +43,7 @@ impl Skill for Bugfix {
         true
     }
 
-    fn takes_two_files(&self) -> bool {
+    fn takes_several_files(&self) -> bool {
         true
     }
 

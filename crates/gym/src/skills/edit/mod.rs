@@ -43,9 +43,9 @@ impl Skill for Edit {
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let repair = Repair::of(build.workshop, record)?;
-        let path = &record.mutation.path;
+        let path = &record.change.main().path;
         let (buggy, fixed) = (text(record.buggy.text(path))?, text(record.fixed.text(path))?);
-        let sentence = instruction::write(&record.mutation.function, buggy, fixed, rng)
+        let sentence = instruction::write(&record.change.main().function, buggy, fixed, rng)
             .ok_or_else(|| Rejection::new("no_instruction", "the change does not fit a sentence"))?;
         let issue = draft::issue(record, rng)?;
         let prompt = include_str!("prompt.md")
@@ -82,11 +82,13 @@ fn text(source: Option<&str>) -> Result<&str, Rejection> {
 
 /// The function around the change, as it stands in the buggy file.
 fn context(buggy: &str, record: &BugRecord) -> Result<String, Rejection> {
-    let name = record.mutation.function.rsplit('.').next().unwrap_or_default();
+    let name = record.change.main().function.rsplit('.').next().unwrap_or_default();
     functions(buggy)
         .into_iter()
         .find(|function| {
-            function.name == name && function.start <= record.mutation.start && record.mutation.start <= function.end
+            function.name == name
+                && function.start <= record.change.main().start
+                && record.change.main().start <= function.end
         })
         .map(|function| buggy[function.start..function.end].trim_end().to_owned())
         .filter(|body| body.len() <= 6_000)

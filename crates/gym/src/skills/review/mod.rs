@@ -105,7 +105,7 @@ impl Review {
         label: Judgment,
         failing: Vec<String>,
     ) -> Result<Task, Rejection> {
-        let path = &record.mutation.path;
+        let path = &record.change.main().path;
         let (before, after) = (record.buggy.text(path).unwrap_or_default(), candidate.text(path).unwrap_or_default());
         let diff = diff(path, before, after);
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text).replace("{diff}", &diff);
@@ -133,7 +133,7 @@ fn wrong_candidate(
     let mut found = None;
     for text in alike(record, rng)?.into_iter().take(TRIES) {
         let mut tree = record.buggy.clone();
-        tree.insert(record.mutation.path.clone(), text);
+        tree.insert(record.change.main().path.clone(), text);
         let report = build
             .workshop
             .run_tests(&record.tests, &[&tree], &selection)
@@ -156,11 +156,12 @@ fn wrong_candidate(
 
 /// The file with other changes of the broken function, those first that look most like the right one.
 fn alike(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<String>, Rejection> {
-    let path = &record.mutation.path;
+    let path = &record.change.main().path;
     let text = |tree: &Tree| tree.text(path).map(str::to_owned).ok_or_else(|| Rejection::new("not_text", path.clone()));
     let (buggy, fixed) = (text(&record.buggy)?, text(&record.fixed)?);
     let mistakes = |text: &str| {
-        let own = mutation::mutations(path, text).into_iter().filter(|site| site.function == record.mutation.function);
+        let own =
+            mutation::mutations(path, text).into_iter().filter(|site| site.function == record.change.main().function);
         own.map(|site| site.apply(text)).collect::<Vec<_>>()
     };
     let mut texts: Vec<String> = mistakes(&buggy).into_iter().chain(mistakes(&fixed)).collect();

@@ -37,7 +37,7 @@ pub(super) struct Chosen {
 impl Target {
     /// The function in which the record's bug is, if it is a top-level one.
     pub(super) fn of(record: &BugRecord) -> Result<Self, Rejection> {
-        let (path, function) = (&record.mutation.path, &record.mutation.function);
+        let (path, function) = (&record.change.main().path, &record.change.main().function);
         let source = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
         let span = functions(source)
             .into_iter()
