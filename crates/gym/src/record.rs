@@ -11,8 +11,8 @@ use crate::tree::Tree;
 /// A test: `path/to/test_file.py::test_name`, or `…::Class::test_name`, or with `[parameters]` at the end.
 pub type TestId = String;
 
-/// A bug that execution has confirmed: the fixed tree passes its tests, the buggy tree fails some of them.
-#[derive(Debug, Clone)]
+/// A bug that execution has confirmed: the fixed tree passes its tests, the buggy tree fails some of them. Its trees are stored apart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BugRecord {
     /// Content hash of the trees and the test lists; groups all tasks made from this bug.
     pub id: String,
@@ -23,8 +23,10 @@ pub struct BugRecord {
     /// How its tests are run.
     pub tests: TestSetup,
     /// The healthy tree, with all tests.
+    #[serde(skip)]
     pub fixed: Tree,
     /// The same tree with the bug, with all tests.
+    #[serde(skip)]
     pub buggy: Tree,
     /// In what the buggy tree differs from the healthy one.
     pub change: Change,
@@ -39,6 +41,8 @@ pub struct BugRecord {
     pub processor: Option<Duration>,
     /// What was seen when the fail-to-pass tests ran on the buggy tree; at least one.
     pub symptoms: Vec<Symptom>,
+    /// What people wrote about the bug when they repaired it, as far as it tells nothing of the repair.
+    pub report: Option<String>,
     /// Calls of the first function of the change, as tests make them, as source with literal arguments. Not recorded for generated
     /// packages.
     pub calls: Vec<String>,
@@ -60,11 +64,19 @@ impl Change {
         &self.places[0]
     }
 
+    /// Whether it is a commit that was taken back.
+    pub fn is_history(&self) -> bool {
+        self.main().by == HISTORY
+    }
+
     /// All files that differ.
     pub fn paths(&self) -> BTreeSet<String> {
         self.places.iter().map(|place| place.path.clone()).collect()
     }
 }
+
+/// What made a place when no operator did: a commit that was taken back.
+pub const HISTORY: &str = "history";
 
 /// A place in a healthy file where the buggy one differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +89,7 @@ pub struct Place {
     pub line: usize,
     /// Its first byte in the healthy file.
     pub start: usize,
-    /// What made the difference: the name of an operator, or `history`.
+    /// What made the difference: the name of an operator, or [`HISTORY`].
     pub by: String,
 }
 

@@ -227,6 +227,7 @@ fn record(
         guards: guards.tests,
         processor: guards.processor,
         symptoms,
+        report: None,
         calls,
     }
 }

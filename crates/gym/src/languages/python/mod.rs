@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod dependencies;
 pub mod environment;
 mod error;
+pub mod essence;
 pub mod evaluate;
 mod events;
 pub mod report;

@@ -48,7 +48,7 @@ impl Skill for Bugfix {
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let issue = draft::issue(record, rng)?;
+        let issue = draft::complaint(record, rng)?;
         let repair = Repair::of(build.workshop, record)?;
         let shown = draft::store(&build.workshop.blobs, &draft::hide_tests(&record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);

@@ -49,7 +49,7 @@ impl Skill for Localize {
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let issue = draft::issue(record, rng)?;
+        let issue = draft::complaint(record, rng)?;
         let gold = record.change.paths();
         if let Some(path) = gold.difference(&record.change.necessary).next() {
             return Err(Rejection::new("not_necessary", format!("every symptom goes without a change of `{path}`")));
