@@ -87,14 +87,37 @@ pub fn store(blobs: &Blobs, tree: &Tree) -> Result<TreeId, Rejection> {
     blobs.put(tree).map_err(|error| Rejection::new("store", error.to_string()))
 }
 
-/// The issue of a record. Prefers a symptom seen through another function than the broken one: the report of a user who
+/// A report that stands alone needs so many words.
+const FEWEST_WORDS: usize = 10;
+
+/// What a user would write about a record: its issue, or where no failing test shows a call, what people reported.
+///
+/// # Errors
+/// `no_symptom` when there is neither.
+pub fn complaint(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
+    let alone = |report: &&String| report.split_whitespace().count() >= FEWEST_WORDS;
+    issue(record, rng).or_else(|rejection| match record.report.as_ref().filter(alone) {
+        Some(report) => Ok(Issue { text: report.clone(), call: String::new(), expected: String::new() }),
+        None => Err(rejection),
+    })
+}
+
+/// The issue of a record, after what people reported about it. Prefers a symptom seen through another function than the broken one: the report of a user who
 /// does not know the inside.
 ///
 /// # Errors
 /// `no_symptom` when no failing test shows a call and a value.
 pub fn issue(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
+    let issue = stated(record, rng)?;
+    match &record.report {
+        Some(report) => Ok(Issue { text: format!("{report}\n\n{}", issue.text), ..issue }),
+        None => Ok(issue),
+    }
+}
+
+fn stated(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
     let usable: Vec<&Symptom> = record.symptoms.iter().filter(|symptom| symptom.call.is_some()).collect();
-    let broken = record.mutation.function.rsplit('.').next().unwrap_or_default();
+    let broken = record.change.main().function.rsplit('.').next().unwrap_or_default();
     let (direct, indirect): (Vec<&Symptom>, Vec<&Symptom>) =
         usable.iter().partition(|symptom| issue::callee(symptom.call.as_deref().unwrap_or_default()) == broken);
     let preferred =

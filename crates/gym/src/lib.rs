@@ -9,6 +9,7 @@ pub mod agent;
 pub mod attacks;
 pub mod baseline;
 pub mod blobs;
+pub mod calendar;
 pub mod draft;
 pub mod embedded;
 pub mod episode;

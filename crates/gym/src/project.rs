@@ -31,6 +31,9 @@ pub struct TestSetup {
     /// What has to be installed; the project itself is never among it. For Python requirements as `pip` takes them, for Rust the texts of
     /// `Cargo.toml` and `Cargo.lock`.
     pub requirements: Vec<String>,
+    /// A date such as `2024-06-01`: versions that were released on it or later are not installed. `None` takes the newest ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 impl TestSetup {
@@ -67,10 +70,31 @@ impl RunnerKind {
 /// Where a project came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// `path`, `pypi` or `generated`.
+    /// `path`, `pypi`, `git` or `generated`.
     pub source: String,
-    /// What the source needs to make it again: a path, `name==version`, or a seed.
+    /// What the source needs to make it again: a path, `name==version`, an address, or a seed.
     pub locator: String,
     /// Licence as the package states it, or the empty string.
     pub licence: String,
+    /// The commit that the healthy tree was taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+}
+
+/// A commit of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its hash.
+    pub commit: String,
+    /// When it was committed, such as `2024-05-17`.
+    pub date: String,
+    /// Whether the bug is what this commit repaired, rather than a mutation.
+    pub is_fix: bool,
+}
+
+impl Origin {
+    /// An origin of which no more is known yet.
+    pub fn new(source: &str, locator: impl Into<String>) -> Self {
+        Self { source: source.to_owned(), locator: locator.into(), licence: String::new(), revision: None }
+    }
 }

@@ -1,5 +1,6 @@
 //! One validated bug, from which tasks of several skills are derived.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use crate::tree::Tree;
 /// A test: `path/to/test_file.py::test_name`, or `…::Class::test_name`, or with `[parameters]` at the end.
 pub type TestId = String;
 
-/// A bug that execution has confirmed: the fixed tree passes its tests, the buggy tree fails some of them.
-#[derive(Debug, Clone)]
+/// A bug that execution has confirmed: the fixed tree passes its tests, the buggy tree fails some of them. Its trees are stored apart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BugRecord {
     /// Content hash of the trees and the test lists; groups all tasks made from this bug.
     pub id: String,
@@ -22,13 +23,13 @@ pub struct BugRecord {
     /// How its tests are run.
     pub tests: TestSetup,
     /// The healthy tree, with all tests.
+    #[serde(skip)]
     pub fixed: Tree,
     /// The same tree with the bug, with all tests.
+    #[serde(skip)]
     pub buggy: Tree,
-    /// What was changed to make the bug.
-    pub mutation: Mutation,
-    /// What else was changed, in another file: every symptom stays until both are undone.
-    pub second: Option<Mutation>,
+    /// In what the buggy tree differs from the healthy one.
+    pub change: Change,
     /// Tests that fail on the buggy and pass on the fixed tree, sorted.
     pub fail_to_pass: Vec<TestId>,
     /// Tests that pass on both, sorted.
@@ -40,9 +41,56 @@ pub struct BugRecord {
     pub processor: Option<Duration>,
     /// What was seen when the fail-to-pass tests ran on the buggy tree; at least one.
     pub symptoms: Vec<Symptom>,
-    /// Calls of the function that was broken first, as tests make them, as source with literal arguments. Not recorded for generated
+    /// What people wrote about the bug when they repaired it, as far as it tells nothing of the repair.
+    pub report: Option<String>,
+    /// Calls of the first function of the change, as tests make them, as source with literal arguments. Not recorded for generated
     /// packages.
     pub calls: Vec<String>,
+}
+
+/// In what a buggy tree differs from the healthy one: one mutation, several, or a commit that was taken back. Which bytes differ is
+/// in the trees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Every place that differs, at least one; first the one that the failing tests are about.
+    pub places: Vec<Place>,
+    /// Files without which not every fail-to-pass test passes again, as execution has shown.
+    pub necessary: BTreeSet<String>,
+}
+
+impl Change {
+    /// The place that the failing tests are about.
+    pub fn main(&self) -> &Place {
+        &self.places[0]
+    }
+
+    /// Whether it is a commit that was taken back.
+    pub fn is_history(&self) -> bool {
+        self.main().by == HISTORY
+    }
+
+    /// All files that differ.
+    pub fn paths(&self) -> BTreeSet<String> {
+        self.places.iter().map(|place| place.path.clone()).collect()
+    }
+}
+
+/// What made a place when no operator did: a commit that was taken back.
+pub const HISTORY: &str = "history";
+
+/// A place in a healthy file where the buggy one differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file, relative to the project.
+    pub path: String,
+    /// Innermost function around it, `name` or `Class.name`; empty outside functions.
+    pub function: String,
+    /// Its line in the healthy file, from 1.
+    pub line: usize,
+    /// Its first byte in the healthy file.
+    pub start: usize,
+    /// What made the difference: the name of an operator, or [`HISTORY`].
+    pub by: String,
 }
 
 /// One edit of one source file, in bytes of the healthy file.
@@ -67,6 +115,12 @@ pub struct Mutation {
 }
 
 impl Mutation {
+    /// Where it is.
+    pub fn place(&self) -> Place {
+        let (path, function, by) = (self.path.clone(), self.function.clone(), self.operator.clone());
+        Place { path, function, line: self.line, start: self.start, by }
+    }
+
     /// The file with the edit made.
     pub fn apply(&self, source: &str) -> String {
         format!("{}{}{}", &source[..self.start], self.after, &source[self.end..])

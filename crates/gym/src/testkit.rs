@@ -8,7 +8,13 @@ use crate::tree::Tree;
 
 /// An `edit` task on an empty tree with 4 turns.
 pub(crate) fn task() -> Task {
-    let tests = TestSetup { runner: RunnerKind::Plain, files: vec![], import_roots: vec![], requirements: vec![] };
+    let tests = TestSetup {
+        runner: RunnerKind::Plain,
+        files: vec![],
+        import_roots: vec![],
+        requirements: vec![],
+        before: None,
+    };
     Task {
         id: String::new(),
         schema_version: SCHEMA_VERSION,
@@ -17,7 +23,7 @@ pub(crate) fn task() -> Task {
         context: Context { tree: Tree::new().id(), tests, max_turns: 4 },
         hidden: serde_json::Value::Null,
         grader: "none 1".into(),
-        origin: Origin { source: "generated".into(), locator: "0".into(), licence: String::new() },
+        origin: Origin::new("generated", "0"),
         project: "sample".into(),
         family: String::new(),
         pair: String::new(),
@@ -53,8 +59,14 @@ pub(crate) fn project() -> crate::project::Project {
     tree.insert("tests/test_limits.py", TEST_LIMITS);
     tree.insert("tests/test_report.py", TEST_REPORT);
     let files = vec!["tests/test_limits.py".into(), "tests/test_report.py".into()];
-    let tests = TestSetup { runner: RunnerKind::Plain, files, import_roots: vec![String::new()], requirements: vec![] };
-    let origin = Origin { source: "path".into(), locator: "testkit".into(), licence: String::new() };
+    let tests = TestSetup {
+        runner: RunnerKind::Plain,
+        files,
+        import_roots: vec![String::new()],
+        requirements: vec![],
+        before: None,
+    };
+    let origin = Origin::new("path", "testkit");
     crate::project::Project { name: "pkg".into(), version: String::new(), tree, tests, origin }
 }
 
@@ -138,8 +150,8 @@ pub(crate) fn rust_project() -> crate::project::Project {
     tree.insert("tests/api.rs", RUST_API);
     let files = vec!["src/lib.rs".into(), "tests/api.rs".into()];
     let requirements = vec![manifest.into(), lock.into()];
-    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots: vec![], requirements };
-    let origin = Origin { source: "path".into(), locator: "testkit".into(), licence: String::new() };
+    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots: vec![], requirements, before: None };
+    let origin = Origin::new("path", "testkit");
     crate::project::Project { name: "caps".into(), version: "0.1.0".into(), tree, tests, origin }
 }
 

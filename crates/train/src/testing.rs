@@ -51,8 +51,13 @@ fn with_grade(skill: &str, task: &str, grade: Grade) -> Episode {
 
 /// A task that needs no sandbox, with the id as its prompt.
 pub(crate) fn task(skill: &str, id: &str, pair: &str) -> Task {
-    let tests =
-        TestSetup { runner: RunnerKind::Plain, files: Vec::new(), import_roots: Vec::new(), requirements: Vec::new() };
+    let tests = TestSetup {
+        runner: RunnerKind::Plain,
+        files: Vec::new(),
+        import_roots: Vec::new(),
+        requirements: Vec::new(),
+        before: None,
+    };
     Task {
         id: id.to_owned(),
         schema_version: SCHEMA_VERSION,
@@ -61,7 +66,7 @@ pub(crate) fn task(skill: &str, id: &str, pair: &str) -> Task {
         context: Context { tree: TreeId(String::new()), tests, max_turns: 4 },
         hidden: serde_json::Value::Null,
         grader: String::new(),
-        origin: Origin { source: String::new(), locator: String::new(), licence: String::new() },
+        origin: Origin::new("", ""),
         project: String::new(),
         family: id.to_owned(),
         pair: pair.to_owned(),

@@ -11,6 +11,7 @@ mod build;
 mod containers;
 mod doctor;
 mod frame;
+mod histories;
 mod images;
 mod packs;
 mod runs;

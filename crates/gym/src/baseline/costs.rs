@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use basis_sandbox::Limits;
+use serde::{Deserialize, Serialize};
 
 use crate::languages::TestReport;
 use crate::project::RunnerKind;
@@ -18,14 +19,14 @@ const PATIENCE: u32 = 5;
 const SHORTEST: Duration = Duration::from_secs(4);
 
 /// Time that something takes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Cost {
     wall: Duration,
     processor: Duration,
 }
 
 /// What each test costs, and what everything beside the tests does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Costs {
     tests: BTreeMap<TestId, Cost>,
     startup: Cost,

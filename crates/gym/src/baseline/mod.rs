@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits, SandboxError};
+use serde::{Deserialize, Serialize};
 
-use crate::languages::{Coverage, Environment, Health, Selection, TestOutcome, TestReport};
+use crate::languages::{Coverage, Environment, Health, Selection, Status, TestOutcome, TestReport};
 use crate::project::{Project, RunnerKind};
 use crate::record::TestId;
 use crate::tree::LayerStore;
@@ -29,7 +30,7 @@ const SLOW_TEST: Duration = Duration::from_secs(1);
 const COVERAGE_BYTES: u64 = 64 << 20;
 
 /// The healthy suite of one project.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Baseline {
     /// The directory that holds the healthy tree.
     pub layer: PathBuf,
@@ -37,6 +38,8 @@ pub struct Baseline {
     pub passing: BTreeSet<TestId>,
     /// Tests, or files that could not be imported, that are not used, each with the reason.
     pub set_aside: Vec<String>,
+    /// Those of them that failed, rather than being slow, skipped or not always the same.
+    pub failing: BTreeSet<TestId>,
     /// Functions entered by each test; not recorded for generated packages, whose suites take milliseconds.
     pub coverage: Option<Coverage>,
     costs: Costs,
@@ -143,7 +146,8 @@ pub fn baseline(
     // A run with coverage says nothing about time.
     let timed: Vec<&TestReport> = [&first, &second].into_iter().filter(|report| report.coverage.is_none()).collect();
     let costs = Costs::of(&timed, &passing, runner, limits);
-    Ok(Baseline { layer, passing, set_aside, coverage: second.coverage, costs })
+    let failing = failing(&first);
+    Ok(Baseline { layer, passing, set_aside, failing, coverage: second.coverage, costs })
 }
 
 /// The tests that are worth a second run.
@@ -185,6 +189,14 @@ fn steady(first: &TestReport, second: &TestReport) -> (BTreeSet<TestId>, Vec<Str
         }
     }
     (passing, aside)
+}
+
+/// Tests that failed although they were not slow.
+fn failing(report: &TestReport) -> BTreeSet<TestId> {
+    let fails = |outcome: &TestOutcome| {
+        matches!(outcome.status, Status::Failed | Status::Error) && outcome.processor < SLOW_TEST
+    };
+    report.outcomes.iter().filter(|(_, outcome)| fails(outcome)).map(|(id, _)| id.clone()).collect()
 }
 
 /// What speaks against a test, in a run whose times count or not.

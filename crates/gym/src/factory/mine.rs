@@ -3,24 +3,29 @@
 //! Which thread is faster and how many there are makes no difference: each task has random numbers of its own, and results are taken in
 //! a fixed order. Only a run that reaches a limit of time may end differently the next time.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::pairs::Partners;
-use super::steps::{Bench, build, chosen, keep, sites};
-use super::{Recipe, Yield};
+use super::steps::{Bench, build, chosen, is_open, keep, sites};
+use super::{Ledger, Recipe, Stage, Yield, history};
 use crate::grade::Workshop;
 use crate::parallel;
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation};
 use crate::skills::{Rejection, Skill};
+use crate::sources::git::{Commit, Repository};
 use crate::validate::{BATCH, try_all};
 
 /// How far mining is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// So many bug records have been found in so many commits.
+    Commits(usize, usize),
+    /// The healthy suite begins.
+    Begun,
     /// The healthy suite has been run; bug records are looked for.
     Healthy,
     /// So many bug records have been found, in so many mutations.
@@ -36,34 +41,67 @@ pub enum Progress {
     },
 }
 
-/// Makes tasks from one project. Once `stop` is set nothing is begun any more.
+/// What tasks are made from.
+#[derive(Clone, Copy, Default)]
+pub struct Quarry<'a> {
+    /// A healthy project, for mutations.
+    pub healthy: Option<&'a Project>,
+    /// A repository with its commits, for repairs in its history.
+    pub history: Option<(&'a Repository, &'a [Commit])>,
+}
+
+/// Who works.
+#[derive(Clone, Copy)]
+pub struct Crew<'a> {
+    /// Where code runs.
+    pub workshop: &'a Workshop,
+    /// Threads.
+    pub workers: usize,
+    /// Once this is set nothing is begun any more.
+    pub stop: &'a AtomicBool,
+    /// What is settled already.
+    pub ledger: &'a Ledger,
+}
+
+impl Crew<'_> {
+    /// What comes out while everything is being stopped may have been cut short.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Makes tasks.
 ///
 /// # Errors
 /// When the project itself cannot be used: no tests, none that pass, no environment.
 pub fn mine(
-    workshop: &Workshop,
-    project: &Project,
+    crew: &Crew,
+    quarry: &Quarry,
     recipe: &Recipe,
-    workers: usize,
-    stop: &AtomicBool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Yield, Rejection> {
-    let bench = Bench::prepare(workshop, project)?;
-    progress(Progress::Healthy);
     let mut made = Yield::default();
-    let sites = sites(project, &mut ChaCha8Rng::seed_from_u64(recipe.seed));
-    let found = records(&bench, &sites, recipe, workers, stop, &mut made, progress);
-    let for_two = || chosen(recipe).filter(|skill| skill.takes_two_files());
-    let pairs = if for_two().next().is_some() { pairs(&bench, &sites, &found, workers, stop) } else { Vec::new() };
-    (0..pairs.len()).for_each(|_| made.count("bug records in two files"));
-    let of_one = found.iter().flat_map(|record| chosen(recipe).map(move |skill| (record, skill)));
-    let of_two = pairs.iter().flat_map(|record| for_two().map(move |skill| (record, skill)));
-    let work: Vec<(&BugRecord, &dyn Skill)> = of_one.chain(of_two).collect();
+    let for_several = || chosen(recipe).filter(|skill| skill.takes_several_files());
+    let mut records = Vec::new();
+    if let Some(history) = quarry.history {
+        let shown = &mut |found, seen| progress(Progress::Commits(found, seen));
+        records.extend(history::records(crew, history, recipe, &mut made, shown));
+    }
+    if let Some(project) = quarry.healthy {
+        records.extend(mutated(crew, project, recipe, &mut made, progress)?);
+    }
+    let skills = |record: &BugRecord| -> Vec<&'static dyn Skill> {
+        if record.change.paths().len() > 1 { for_several().collect() } else { chosen(recipe).collect() }
+    };
+    let work: Vec<(&BugRecord, &dyn Skill)> =
+        records.iter().flat_map(|record| skills(record).into_iter().map(move |skill| (record, skill))).collect();
     let mut done = 0;
     let build = |(record, skill): &(&BugRecord, &dyn Skill)| {
-        build(workshop, recipe, *skill, record, &mut draws(recipe.seed, record, *skill))
+        let key = format!("tasks {} {} {}", record.id, record.buggy.id().0, skill.name());
+        let once = || build(crew.workshop, recipe, *skill, record, &mut draws(recipe.seed, record, *skill));
+        crew.ledger.settle(&key, |built| crew.is_stopped() || is_open(built), once)
     };
-    parallel::in_order(&work, workers, stop, &build, &mut |(_, skill), built| {
+    parallel::in_order(&work, crew.workers, crew.stop, &build, &mut |(_, skill), built| {
         keep(*skill, built, &mut made);
         done += 1;
         progress(Progress::Tasks { total: work.len(), done, gated: made.tasks.len() });
@@ -73,13 +111,33 @@ pub fn mine(
     Ok(made)
 }
 
+/// Bug records by mutation, and after them those in two files.
+fn mutated(
+    crew: &Crew,
+    project: &Project,
+    recipe: &Recipe,
+    made: &mut Yield,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<BugRecord>, Rejection> {
+    progress(Progress::Begun);
+    let bench = Bench::prepare_once(crew.workshop, project, crew.ledger)?;
+    progress(Progress::Healthy);
+    let sites = sites(project, &mut ChaCha8Rng::seed_from_u64(recipe.seed));
+    let mut found = records(crew, &bench, &sites, recipe, made, progress);
+    if chosen(recipe).any(|skill| skill.takes_several_files()) {
+        let pairs = pairs(crew, &bench, &sites, &found);
+        (0..pairs.len()).for_each(|_| made.funnel.count(Stage::SeveralFiles, Ok(())));
+        found.extend(pairs);
+    }
+    Ok(found)
+}
+
 /// The first bug records, in the order of the mutations.
 fn records(
+    crew: &Crew,
     bench: &Bench,
     sites: &[Mutation],
     recipe: &Recipe,
-    workers: usize,
-    stop: &AtomicBool,
     made: &mut Yield,
     progress: &mut dyn FnMut(Progress),
 ) -> Vec<BugRecord> {
@@ -88,17 +146,22 @@ fn records(
     let batches: Vec<&[Mutation]> = sites.chunks(BATCH).collect();
     let validate = |batch: &&[Mutation]| {
         let ground = bench.ground();
-        let tried = try_all(&ground, batch).into_iter();
-        tried.map(|tried| tried.and_then(|tried| tried.confirm(&ground))).collect::<Vec<_>>()
+        let once = || {
+            let tried = try_all(&ground, batch).into_iter();
+            let confirmed = tried.map(|tried| tried.and_then(|tried| tried.confirm(&ground)));
+            confirmed.map(|it| it.map_err(|it| (it.code().to_owned(), it.is_infrastructure()))).collect()
+        };
+        let is_open = |(_, is_infrastructure): &(String, bool)| crew.is_stopped() || *is_infrastructure;
+        crew.ledger.settle_records(&format!("mutations {}", name(batch)), is_open, once)
     };
-    parallel::in_order(&batches, workers, stop, &validate, &mut |_, outcomes| {
+    parallel::in_order(&batches, crew.workers, crew.stop, &validate, &mut |_, outcomes| {
         // What a batch has beyond the wanted records is as if it had not been tried.
         for outcome in outcomes {
             if found.len() == recipe.records {
                 break;
             }
             tried += 1;
-            found.extend(made.tried(outcome));
+            found.extend(made.tried(outcome.map_err(|(code, _)| code)));
             progress(Progress::Records(found.len(), tried));
         }
         found.len() < recipe.records
@@ -107,9 +170,20 @@ fn records(
 }
 
 /// Records with a second bug in another file, at most one made from each record.
-fn pairs(bench: &Bench, sites: &[Mutation], found: &[BugRecord], workers: usize, stop: &AtomicBool) -> Vec<BugRecord> {
+fn pairs(crew: &Crew, bench: &Bench, sites: &[Mutation], found: &[BugRecord]) -> Vec<BugRecord> {
     let partners = Partners::of(bench, sites);
-    parallel::map(found, workers, stop, &|record| partners.pair(record)).into_iter().flatten().collect()
+    let pair = |record: &BugRecord| {
+        let once = || partners.pair(record).map(Ok).into_iter().collect();
+        let is_open = |(): &()| crew.is_stopped();
+        crew.ledger.settle_records(&format!("second {}", record.id), is_open, once)
+    };
+    parallel::map(found, crew.workers, crew.stop, &pair).into_iter().flatten().flatten().collect()
+}
+
+/// A name for mutations that are tried together.
+fn name(batch: &[Mutation]) -> String {
+    let bytes = serde_json::to_vec(batch).expect("mutations are plain values");
+    blake3::hash(&bytes).to_hex()[..16].to_owned()
 }
 
 /// The random numbers of the tasks of one skill from one record.
@@ -128,8 +202,11 @@ mod tests {
         let (_directory, workshop) = testkit::workshop();
         let skills = skills::ALL.iter().map(|skill| skill.name().to_owned()).collect();
         let recipe = Recipe { skills, records: 2, max_turns: 8, max_variants: 4, gated: true, seed: 5 };
-        mine(&workshop, &testkit::project(), &recipe, workers, &AtomicBool::new(false), &mut |_| ())
-            .expect("the package is healthy")
+        let project = testkit::project();
+        let quarry = Quarry { healthy: Some(&project), ..Quarry::default() };
+        let (stop, ledger) = (AtomicBool::new(false), Ledger::default());
+        let crew = Crew { workshop: &workshop, workers, stop: &stop, ledger: &ledger };
+        mine(&crew, &quarry, &recipe, &mut |_| ()).expect("the package is healthy")
     }
 
     #[test]

@@ -1,22 +1,25 @@
-//! From a healthy project to gated tasks: baseline, mutations, bug records, builders, gates. Every rejection is kept.
+//! From a healthy project or a history to gated tasks: baseline, mutations or commits, bug records, builders, gates. Every rejection
+//! is counted.
 //!
 //! Real packages are [`mine`]d with many things at once. Generated ones are so small that each is [`make`]d in sequence, many
 //! packages beside each other. Both take the same steps.
 
+mod funnel;
+mod history;
+mod ledger;
 mod mine;
 mod pairs;
 mod sequence;
 mod steps;
 
-use std::collections::BTreeMap;
-
-pub use mine::{Progress, mine};
+pub use funnel::{Funnel, Passage, Stage};
+pub use ledger::{Ledger, LedgerError};
+pub use mine::{Crew, Progress, Quarry, mine};
 pub use sequence::make;
 
 use crate::gate::{self, Evidence};
 use crate::record::BugRecord;
 use crate::task::Task;
-use crate::validate;
 
 /// How tasks are made.
 #[derive(Debug, Clone)]
@@ -42,22 +45,16 @@ pub struct Yield {
     pub tasks: Vec<Task>,
     /// The evidence of all gates, passed or not.
     pub evidence: Vec<Evidence>,
-    /// How many candidates each stage saw, by stage and code: the funnel.
-    pub funnel: BTreeMap<String, usize>,
+    /// How many candidates each stage let through, and why it held back the others.
+    pub funnel: Funnel,
+    /// One line for each candidate commit that was held back.
+    pub notes: Vec<String>,
 }
 
 impl Yield {
-    fn count(&mut self, stage: &str) {
-        *self.funnel.entry(stage.to_owned()).or_default() += 1;
-    }
-
     /// Counts a mutation that was tried, and gives the bug record that it made.
-    fn tried(&mut self, outcome: Result<BugRecord, validate::Rejection>) -> Option<BugRecord> {
-        self.count("mutations tried");
-        match &outcome {
-            Ok(_) => self.count("bug records"),
-            Err(rejection) => self.count(&format!("rejected mutation: {}", rejection.code())),
-        }
+    fn tried(&mut self, outcome: Result<BugRecord, String>) -> Option<BugRecord> {
+        self.funnel.count(Stage::Mutation, outcome.as_ref().map(drop).map_err(String::as_str));
         outcome.ok()
     }
 
@@ -69,10 +66,7 @@ impl Yield {
         self.tasks = kept;
         let out: Vec<Task> = out;
         for task in &out {
-            self.count(&format!("rejected {}: {}", task.skill, objection.code));
-            if let Some(gated) = self.funnel.get_mut(&format!("gated {}", task.skill)) {
-                *gated -= 1;
-            }
+            self.funnel.take_back(Stage::Skill(task.skill.clone()), &objection.code);
             for row in self.evidence.iter_mut().filter(|row| row.task == task.id) {
                 row.passed = false;
                 row.reason = format!("{}: {}", objection.code, objection.detail);
@@ -84,8 +78,7 @@ impl Yield {
     pub fn merge(&mut self, other: Yield) {
         self.tasks.extend(other.tasks);
         self.evidence.extend(other.evidence);
-        for (stage, count) in other.funnel {
-            *self.funnel.entry(stage).or_default() += count;
-        }
+        self.notes.extend(other.notes);
+        self.funnel.merge(other.funnel);
     }
 }

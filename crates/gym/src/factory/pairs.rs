@@ -28,7 +28,8 @@ impl<'a> Partners<'a> {
     pub(super) fn pair(&self, record: &BugRecord) -> Option<BugRecord> {
         let shown = record.symptoms.iter().filter(|symptom| symptom.call.is_some() && symptom.expected.is_some());
         let tests: BTreeSet<&TestId> = shown.map(|symptom| &symptom.test).collect();
-        let elsewhere = self.functions.iter().filter(|(site, _)| site.path != record.mutation.path);
+        let changed = record.change.paths();
+        let elsewhere = self.functions.iter().filter(|(site, _)| !changed.contains(&site.path));
         let entered = elsewhere.filter(|(_, entering)| tests.iter().any(|test| entering.contains(*test)));
         entered.take(TRIES).find_map(|(site, _)| validate_pair(&self.bench.ground(), record, site).ok())
     }

@@ -32,7 +32,7 @@ pub fn make(workshop: &Workshop, project: &Project, recipe: &Recipe, stop: &Atom
             break;
         };
         let outcome = outcome.and_then(|tried| tried.confirm(&bench.ground()));
-        let Some(record) = made.tried(outcome) else { continue };
+        let Some(record) = made.tried(outcome.map_err(|rejection| rejection.code().to_owned())) else { continue };
         records += 1;
         for skill in chosen(recipe) {
             let built = build(workshop, recipe, skill, &record, &mut rng);

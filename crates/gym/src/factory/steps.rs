@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Recipe, Yield};
+use super::{Ledger, Recipe, Stage, Yield};
 use crate::baseline::{Baseline, baseline};
+use crate::episode::Grade;
 use crate::gate::{self, Evidence};
 use crate::grade::Workshop;
 use crate::languages::{self, Environment};
@@ -27,11 +28,26 @@ pub(super) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub(super) fn prepare(workshop: &'a Workshop, project: &'a Project) -> Result<Self, Rejection> {
+        Self::prepare_once(workshop, project, &Ledger::default())
+    }
+
+    /// The same with a suite that was run before, if it was.
+    pub(super) fn prepare_once(
+        workshop: &'a Workshop,
+        project: &'a Project,
+        ledger: &Ledger,
+    ) -> Result<Self, Rejection> {
         let environment =
             workshop.environment(&project.tests).map_err(|cause| Rejection::new("environment", cause.message()))?;
         let limits = workshop.suite_limits(&project.tests);
-        let baseline = baseline(workshop.backend.as_ref(), environment.as_ref(), &workshop.layers, project, &limits)
-            .map_err(|error| Rejection::new("baseline", error.to_string()))?;
+        let run = || baseline(workshop.backend.as_ref(), environment.as_ref(), &workshop.layers, project, &limits);
+        let healthy: Result<Baseline, Rejection> = ledger.settle("healthy suite", Result::is_err, || {
+            run().map_err(|error| Rejection::new("baseline", error.to_string()))
+        });
+        // The cache may have been emptied since.
+        let layer = workshop.layers.layer(&project.tree);
+        let mut baseline = healthy?;
+        baseline.layer = layer.map_err(|error| Rejection::new("baseline", error.to_string()))?;
         Ok(Self { workshop, project, environment, baseline })
     }
 
@@ -98,22 +114,33 @@ pub(super) fn build(
     Ok(tasks.into_iter().map(judged).collect())
 }
 
+/// Whether the infrastructure failed, so that it may end otherwise the next time.
+pub(super) fn is_open(built: &Built) -> bool {
+    match built {
+        Err(rejection) => matches!(rejection.code.as_str(), "infrastructure" | "store"),
+        Ok(tasks) => {
+            let invalid = |(_, grade): &(String, Grade)| matches!(grade, Grade::Invalid(_));
+            tasks.iter().filter_map(|(_, evidence)| evidence.as_ref()).any(|row| row.runs.iter().any(invalid))
+        }
+    }
+}
+
 /// Keeps tasks that pass their gates; tasks that were built together are kept together or not at all.
 pub(super) fn keep(skill: &dyn Skill, built: Built, made: &mut Yield) {
+    let stage = || Stage::Skill(skill.name().to_owned());
     let tasks = match built {
         Ok(tasks) => tasks,
-        Err(rejection) => return made.count(&format!("rejected {}: {}", skill.name(), rejection.code)),
+        Err(rejection) => return made.funnel.count(stage(), Err(&rejection.code)),
     };
     let passed = tasks.iter().all(|(_, evidence)| evidence.as_ref().is_none_or(|row| row.passed));
     let known = |task: &Task| made.tasks.iter().any(|other| other.id == task.id);
     if passed && tasks.iter().any(|(task, evidence)| evidence.is_some() && known(task)) {
-        made.count("rejected task: duplicate");
+        made.funnel.count(stage(), Err("duplicate"));
         return;
     }
     for (task, evidence) in tasks {
         if evidence.is_some() {
-            let verdict = if passed { "gated" } else { "gate failed" };
-            made.count(&format!("{verdict} {}", task.skill));
+            made.funnel.count(stage(), if passed { Ok(()) } else { Err("gate_failed") });
         }
         if passed {
             made.tasks.push(task);

@@ -59,7 +59,8 @@ mod tests {
             "/etc/a.py",
         ];
         let files = vec!["pkg/checks.py".into()];
-        let tests = TestSetup { runner: RunnerKind::Plain, files, import_roots: vec![], requirements: vec![] };
+        let tests =
+            TestSetup { runner: RunnerKind::Plain, files, import_roots: vec![], requirements: vec![], before: None };
         let allowed = sources_only(&paths.map(change), &tests);
         assert_eq!(allowed.files.paths().collect::<Vec<_>>(), ["pkg/a.py"]);
         assert_eq!(allowed.stripped, paths[1..]);

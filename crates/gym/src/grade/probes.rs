@@ -35,7 +35,7 @@ impl Probes {
         if record.tests.runner == RunnerKind::Cargo {
             return Ok(Self::default());
         }
-        let (path, asked) = (&record.mutation.path, asked(record));
+        let (path, asked) = (&record.change.main().path, asked(record));
         let Some(healthy) = record.fixed.text(path).filter(|_| !asked.is_empty()) else { return Ok(Self::default()) };
         // Twice, because a value that differs from itself says nothing.
         let texts = [healthy.to_owned(), healthy.to_owned()];
@@ -69,7 +69,7 @@ impl Probes {
         record: &BugRecord,
         texts: &[String],
     ) -> Result<Vec<Vec<usize>>, InvalidCause> {
-        let (tests, tree, path) = (&record.tests, &record.fixed, &record.mutation.path);
+        let (tests, tree, path) = (&record.tests, &record.fixed, &record.change.main().path);
         let healthy = tree.text(path).map(str::to_owned);
         let asked: Vec<String> = texts.iter().cloned().chain(healthy).collect();
         let mut found = differing(workshop, tests, tree, path, &asked, &self.known)?;
@@ -119,7 +119,7 @@ pub fn differing(
 
 /// Calls of the broken function: those of the tests, and their neighbours.
 fn asked(record: &BugRecord) -> Vec<String> {
-    let function = &record.mutation.function;
+    let function = &record.change.main().function;
     let in_tests = record.tests.files.iter().filter_map(|file| record.fixed.text(file));
     let in_tests = in_tests.flat_map(|text| calls::in_tests(text, function));
     let mut asked: Vec<String> = Vec::new();

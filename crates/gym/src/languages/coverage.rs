@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
 use super::of_path;
 use crate::record::TestId;
 
 /// Functions entered by each test, as recorded in one run of a healthy tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// File and first line of every function that some test entered.
     pub functions: Vec<(String, usize)>,

@@ -42,8 +42,8 @@ pub trait Skill: Sync {
         false
     }
 
-    /// Whether a bug in two files can become a task.
-    fn takes_two_files(&self) -> bool {
+    /// Whether a bug in several files can become a task.
+    fn takes_several_files(&self) -> bool {
         false
     }
 

@@ -15,7 +15,11 @@ const LONGEST_FILE: u64 = 4 << 20;
 
 /// Whether a directory is a Rust crate, and no Python project that has one inside.
 pub(super) fn is_crate(directory: &Path) -> bool {
-    let has = |name: &str| directory.join(name).is_file();
+    is_manifest_alone(&|name| directory.join(name).is_file())
+}
+
+/// The same, by the names of the files at the top.
+pub(super) fn is_manifest_alone(has: &dyn Fn(&str) -> bool) -> bool {
     has("Cargo.toml") && !has("pyproject.toml") && !has("setup.py")
 }
 
@@ -32,7 +36,7 @@ pub fn open(requirement: &str, toolchains: &Toolchains, downloads: &LayerStore) 
     let toolchain = Toolchain::discover(&toolchains.search_path)?;
     let wanted = if version == "*" { version.to_owned() } else { format!("={version}") };
     let (directory, version) = rust::fetch_crate(downloads, &toolchain, name, &wanted)?;
-    let origin = Origin { source: "crate".to_owned(), locator: format!("{name}@{version}"), licence: String::new() };
+    let origin = Origin::new("crate", format!("{name}@{version}"));
     read(&directory, origin, &toolchain, downloads)
 }
 
@@ -46,7 +50,7 @@ pub(super) fn open_path(
     downloads: &LayerStore,
 ) -> Result<Project, SourceError> {
     let toolchain = Toolchain::discover(&toolchains.search_path)?;
-    let origin = Origin { source: "path".to_owned(), locator: directory.display().to_string(), licence: String::new() };
+    let origin = Origin::new("path", directory.display().to_string());
     read(directory, origin, &toolchain, downloads)
 }
 
@@ -61,7 +65,31 @@ fn read(
         let long = |data: std::fs::Metadata| data.is_file() && data.len() > LONGEST_FILE;
         SKIPPED.contains(&name) || directory.join(path).symlink_metadata().is_ok_and(long)
     };
-    let mut tree = Tree::from_dir(directory, &skipped)?;
+    project(Tree::from_dir(directory, &skipped)?, origin, toolchain, downloads)
+}
+
+/// The project of a tree that was read from somewhere.
+///
+/// # Errors
+/// [`SourceError`] when it is no single package, or has no tests.
+pub(super) fn of_tree(
+    mut tree: Tree,
+    origin: Origin,
+    toolchains: &Toolchains,
+    downloads: &LayerStore,
+) -> Result<Project, SourceError> {
+    for folder in SKIPPED {
+        tree.remove_below(folder, &|_| false);
+    }
+    project(tree, origin, &Toolchain::discover(&toolchains.search_path)?, downloads)
+}
+
+fn project(
+    mut tree: Tree,
+    origin: Origin,
+    toolchain: &Toolchain,
+    downloads: &LayerStore,
+) -> Result<Project, SourceError> {
     let malformed = |reason: &str| SourceError::Malformed { path: "Cargo.toml".to_owned(), reason: reason.to_owned() };
     let text = tree.text("Cargo.toml").ok_or_else(|| malformed("it is not text"))?.to_owned();
     let manifest = Manifest::read(&text)?;
@@ -75,7 +103,7 @@ fn read(
         return Err(SourceError::NoRustTests(manifest.name));
     }
     let (import_roots, requirements) = (Vec::new(), vec![text, lock]);
-    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots, requirements };
+    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots, requirements, before: None };
     let origin = Origin { licence: manifest.licence, ..origin };
     Ok(Project { name: manifest.name, version: manifest.version, tree, tests, origin })
 }

@@ -38,6 +38,17 @@ pub enum SourceError {
     /// A crate cannot be understood or fetched.
     #[error(transparent)]
     Rust(#[from] crate::languages::rust::RustError),
+    /// A revision was asked for of something that has none.
+    #[error("`{0}` has no revisions; name a git repository, or leave the revision out")]
+    NoHistory(String),
+    /// A repository could not be read.
+    #[error("`{what}` cannot be read: {reason}")]
+    Git {
+        /// The repository, or a part of it.
+        what: String,
+        /// Why not, in one line.
+        reason: String,
+    },
     /// A file of the project that must be understood is not well-formed.
     #[error("`{path}`: {reason}")]
     Malformed {

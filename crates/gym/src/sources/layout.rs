@@ -33,7 +33,7 @@ const NOT_TESTS: [&str; 6] = ["docs", "doc", "examples", "benchmarks", "benchmar
 const NOT_MODULES: [&str; 10] =
     ["setup.py", "conftest.py", "noxfile.py", "tasks.py", "tests", "test", "testing", "docs", "examples", "benchmarks"];
 /// Longer files are data, not source.
-const LONGEST_FILE: u64 = 4 << 20;
+pub(super) const LONGEST_FILE: u64 = 4 << 20;
 
 /// Reads a directory without version control data, caches, build results, virtual environments and large files.
 ///
@@ -44,15 +44,24 @@ pub(super) fn read(root: &Path) -> std::io::Result<Tree> {
 }
 
 fn skipped(root: &Path, path: &str) -> bool {
+    let file = root.join(path);
+    is_never_part(path)
+        || file.join("pyvenv.cfg").exists()
+        || file.symlink_metadata().is_ok_and(|data| data.is_file() && data.len() > LONGEST_FILE)
+}
+
+/// Whether a file or directory is version control data, a cache or a build result.
+fn is_never_part(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let bytecode =
         [".pyc", ".pyo", ".so", ".pyd", ".egg-info", ".dist-info"].iter().any(|ending| name.ends_with(ending));
-    let file = root.join(path);
-    SKIPPED.contains(&name)
-        || bytecode
-        || BUILT.contains(&path)
-        || file.join("pyvenv.cfg").exists()
-        || file.symlink_metadata().is_ok_and(|data| data.is_file() && data.len() > LONGEST_FILE)
+    SKIPPED.contains(&name) || bytecode || BUILT.contains(&path)
+}
+
+/// Whether a file lies in a directory that is never part of a project, or is such a file itself.
+pub(super) fn is_ignored(path: &str) -> bool {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.into_iter().any(|end| is_never_part(&path[..end]))
 }
 
 /// Directories that the project's modules are imported from: `src` or `lib` when packages are there, else the top.

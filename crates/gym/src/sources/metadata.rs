@@ -1,11 +1,11 @@
 //! What a project says about itself: name, version, licence, and what its tests need.
 //!
-//! Read from `pyproject.toml`, `PKG-INFO` and requirement files; nothing is executed, so what only a `setup.py` computes is not
+//! Read from `pyproject.toml`, `PKG-INFO`, `setup.cfg`, `tox.ini` and requirement files; nothing is executed, so what only a `setup.py` computes is not
 //! known. Tools that tests do not need (linters, formatters, documentation, packaging) are left out.
 
 use toml::{Table, Value};
 
-use super::SourceError;
+use super::{SourceError, ini};
 use crate::tree::Tree;
 
 /// Names of extras, dependency groups and requirement files that tests may need.
@@ -73,10 +73,17 @@ pub(super) struct Metadata {
 pub(super) fn read(tree: &Tree) -> Result<Metadata, SourceError> {
     let pyproject = pyproject(tree)?;
     let core = tree.text("PKG-INFO").map(CoreMetadata::parse).unwrap_or_default();
-    let name = text(&pyproject, &["project", "name"]).or_else(|| core.first("Name"));
-    let version = text(&pyproject, &["project", "version"]).or_else(|| core.first("Version")).unwrap_or_default();
-    let licence = licence(&pyproject, &core);
+    let older = ini::read(tree, &|extra| TEST_NAMES.contains(&normal(extra).as_str()));
+    let name = text(&pyproject, &["project", "name"]).or_else(|| core.first("Name")).or(older.name);
+    let version = text(&pyproject, &["project", "version"])
+        .or_else(|| core.first("Version"))
+        .or(older.version)
+        .unwrap_or_default();
+    let licence = Some(licence(&pyproject, &core)).filter(|it| !it.is_empty()).or(older.licence).unwrap_or_default();
     let mut requirements = declared(&pyproject, &core);
+    if requirements.is_empty() {
+        requirements.extend(older.requirements);
+    }
     requirements.extend(requirement_files(tree, requirements.is_empty()));
     let own = normal(name.as_deref().unwrap_or_default());
     requirements.retain(|line| wanted(line, &own));

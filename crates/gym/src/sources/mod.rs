@@ -3,6 +3,9 @@
 pub mod crates;
 mod error;
 pub mod generated;
+pub mod git;
+pub mod history;
+mod ini;
 mod layout;
 mod metadata;
 pub mod path;
@@ -11,16 +14,66 @@ pub mod pypi;
 use std::path::Path;
 
 pub use error::SourceError;
+pub use git::LeftOut;
 
+use crate::calendar::{date, next_month};
 use crate::languages::Toolchains;
-use crate::project::Project;
+use crate::project::{Origin, Project, Revision};
 use crate::tree::LayerStore;
+use git::{Repository, Snapshot};
 
-/// Opens what `locator` names: `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, `generated:<seed>`, or a directory. Downloads are kept in `downloads`.
+/// What a locator names.
+pub struct Opened {
+    /// The project, at the revision that was asked for.
+    pub project: Project,
+    /// Its history, if it has one.
+    pub repository: Option<Repository>,
+    /// What of the revision is no part of the project.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Opens what `locator` names: `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, `generated:<seed>`, `git:<address>`, an address that begins with `https://`, or a
+/// directory; a directory with a repository in it is read from there, at a `revision` if one is named. Downloads are kept in `downloads`.
 ///
 /// # Errors
 /// [`SourceError`] when there is no such project, or it is no project with tests.
-pub fn open(locator: &str, toolchains: &Toolchains, downloads: &LayerStore) -> Result<Project, SourceError> {
+pub fn open(
+    locator: &str,
+    revision: Option<&str>,
+    toolchains: &Toolchains,
+    downloads: &LayerStore,
+) -> Result<Opened, SourceError> {
+    match (git::address(locator), revision) {
+        (Some(address), revision) => of_repository(&address, revision, toolchains, downloads),
+        (None, Some(_)) => Err(SourceError::NoHistory(locator.to_owned())),
+        (None, None) => {
+            let project = of_package(locator, toolchains, downloads)?;
+            Ok(Opened { project, repository: None, left_out: Vec::new() })
+        }
+    }
+}
+
+fn of_repository(
+    address: &str,
+    revision: Option<&str>,
+    toolchains: &Toolchains,
+    downloads: &LayerStore,
+) -> Result<Opened, SourceError> {
+    let repository = Repository::open(address, revision, downloads)?;
+    let Snapshot { tree, left_out } = repository.snapshot(&repository.head)?;
+    let at = Revision { commit: repository.head.clone(), date: date(repository.time), is_fix: false };
+    let origin = Origin { revision: Some(at), ..Origin::new("git", address) };
+    if crates::is_manifest_alone(&|name| tree.contains(name)) {
+        // Commits of Rust are not taken apart yet: the repository is only a place to read from.
+        let project = crates::of_tree(tree, origin, toolchains, downloads)?;
+        return Ok(Opened { project, repository: None, left_out });
+    }
+    let mut project = path::project(tree, &repository.name(), origin)?;
+    project.tests.before = Some(next_month(repository.time));
+    Ok(Opened { project, repository: Some(repository), left_out })
+}
+
+fn of_package(locator: &str, toolchains: &Toolchains, downloads: &LayerStore) -> Result<Project, SourceError> {
     if let Some(seed) = locator.strip_prefix("generated:").and_then(|seed| seed.parse().ok()) {
         return Ok(generated::generate(seed, generated::Split::Train));
     }

@@ -13,7 +13,7 @@ use crate::tree::Tree;
 /// [`SourceError`] when it is no directory, or has no package or no tests.
 pub fn open(directory: &Path) -> Result<Project, SourceError> {
     let absolute = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-    let origin = Origin { source: "path".to_owned(), locator: absolute.display().to_string(), licence: String::new() };
+    let origin = Origin::new("path", absolute.display().to_string());
     read(&absolute, origin)
 }
 
@@ -22,9 +22,13 @@ pub(super) fn read(directory: &Path, origin: Origin) -> Result<Project, SourceEr
     if !directory.is_dir() {
         return Err(SourceError::NotADirectory(directory.to_owned()));
     }
-    let mut tree = layout::read(directory)?;
+    project(layout::read(directory)?, &folder_name(directory), origin)
+}
+
+/// The project that a tree is; `folder` names it when it does not say its name.
+pub(super) fn project(mut tree: Tree, folder: &str, origin: Origin) -> Result<Project, SourceError> {
     let metadata = metadata::read(&tree)?;
-    let name = metadata.name.clone().unwrap_or_else(|| folder_name(directory));
+    let name = metadata.name.clone().unwrap_or_else(|| folder.to_owned());
     let tests = test_setup(&tree, &metadata, &name)?;
     add_distribution_record(&mut tree, &tests.import_roots[0], &name, &metadata.version);
     let origin = Origin { licence: metadata.licence, ..origin };
@@ -48,7 +52,13 @@ fn test_setup(tree: &Tree, metadata: &Metadata, name: &str) -> Result<TestSetup,
     if files.is_empty() {
         return Err(SourceError::NoTests(name.to_owned()));
     }
-    Ok(TestSetup { runner: RunnerKind::Pytest, files, import_roots, requirements: metadata.requirements.clone() })
+    Ok(TestSetup {
+        runner: RunnerKind::Pytest,
+        files,
+        import_roots,
+        requirements: metadata.requirements.clone(),
+        before: None,
+    })
 }
 
 /// Projects that ask for their own version at import find it as if they were installed; others get no such file.

@@ -29,7 +29,7 @@ pub fn open(requirement: &str, toolchain: &Toolchain, downloads: &LayerStore) ->
             fetch(toolchain, &name, &version, Some(directory)).map(|_| ()).map_err(std::io::Error::other)
         })
         .map_err(|error| failed(error.to_string()))?;
-    let origin = Origin { source: "pypi".to_owned(), locator: format!("{name}=={version}"), licence: String::new() };
+    let origin = Origin::new("pypi", format!("{name}=={version}"));
     path::read(&unpacked, origin)
 }
 

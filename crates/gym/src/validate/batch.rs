@@ -4,7 +4,7 @@
 //! are those of [`validate`](super::validate).
 
 use super::Rejection;
-use super::confirm::{Ground, Mutant};
+use super::confirm::{Ground, Suspect};
 use crate::languages::{Health, TestReport, WarmRun};
 use crate::record::{BugRecord, Mutation};
 
@@ -12,43 +12,43 @@ use crate::record::{BugRecord, Mutation};
 pub const BATCH: usize = 8;
 
 /// A mutation whose tests have run.
-pub struct Tried<'a> {
-    mutant: Mutant<'a>,
+pub struct Tried {
+    suspect: Suspect,
     report: TestReport,
 }
 
-impl Tried<'_> {
+impl Tried {
     /// Makes the record.
     ///
     /// # Errors
     /// [`Rejection`] with the reason.
     pub fn confirm(&self, ground: &Ground) -> Result<BugRecord, Rejection> {
-        self.mutant.record(ground, &self.report)
+        self.suspect.record(ground, &self.report)
     }
 }
 
 /// Applies each mutation to the healthy tree, alone, and runs the tests that may notice it.
-pub fn try_all<'a>(ground: &Ground, mutations: &'a [Mutation]) -> Vec<Result<Tried<'a>, Rejection>> {
-    let mutants: Vec<Result<Mutant<'a>, Rejection>> =
-        mutations.iter().map(|mutation| Mutant::of(ground, mutation, None)).collect();
-    let whole: Vec<&Mutant<'_>> = mutants.iter().flatten().collect();
+pub fn try_all(ground: &Ground, mutations: &[Mutation]) -> Vec<Result<Tried, Rejection>> {
+    let suspects: Vec<Result<Suspect, Rejection>> =
+        mutations.iter().map(|mutation| Suspect::mutated(ground, mutation)).collect();
+    let whole: Vec<&Suspect> = suspects.iter().flatten().collect();
     let mut reports = warm(ground, &whole).into_iter();
-    let tried = |mutant: Result<Mutant<'a>, Rejection>| {
-        let mutant = mutant?;
+    let tried = |suspect: Result<Suspect, Rejection>| {
+        let suspect = suspect?;
         let report = reports.next().flatten().filter(is_beyond_doubt);
-        let report = report.map_or_else(|| mutant.run(ground), Ok)?;
-        Ok(Tried { mutant, report })
+        let report = report.map_or_else(|| suspect.run(ground), Ok)?;
+        Ok(Tried { suspect, report })
     };
-    mutants.into_iter().map(tried).collect()
+    suspects.into_iter().map(tried).collect()
 }
 
-fn warm(ground: &Ground, mutants: &[&Mutant<'_>]) -> Vec<Option<TestReport>> {
+fn warm(ground: &Ground, suspects: &[&Suspect]) -> Vec<Option<TestReport>> {
     let Ground { backend, environment, baseline, .. } = ground;
-    let runs: Vec<WarmRun<'_>> = mutants
+    let runs: Vec<WarmRun<'_>> = suspects
         .iter()
-        .map(|mutant| WarmRun { patch: &mutant.overlay, selection: &mutant.selection, wall: mutant.limits.wall })
+        .map(|suspect| WarmRun { patch: &suspect.overlay, selection: &suspect.selection, wall: suspect.limits.wall })
         .collect();
-    let Some(first) = mutants.first() else { return Vec::new() };
+    let Some(first) = suspects.first() else { return Vec::new() };
     let layers = std::slice::from_ref(&baseline.layer);
     // Whatever fails here is tried again in fresh sandboxes.
     environment.run_warm(*backend, layers, &runs, &first.limits).unwrap_or_else(|_| vec![None; runs.len()])

@@ -10,7 +10,7 @@ use super::{Rejection, symptom};
 use crate::baseline::Baseline;
 use crate::languages::{Call, Environment, Health, Observation, Selection, Status, TestReport};
 use crate::project::Project;
-use crate::record::{BugRecord, Mutation, Symptom, TestId};
+use crate::record::{BugRecord, Change, Mutation, Place, Symptom, TestId};
 use crate::tree::{LayerStore, Tree};
 
 /// A bug may break this many tests, or this share of the suite if that is more.
@@ -36,20 +36,20 @@ pub struct Ground<'a> {
 /// # Errors
 /// [`Rejection`] with the reason.
 pub fn validate(ground: &Ground, mutation: &Mutation) -> Result<BugRecord, Rejection> {
-    confirm(ground, mutation, None)
+    confirm(ground, &Suspect::mutated(ground, mutation)?)
 }
 
-/// The same with a second mutation in another file.
-pub(super) fn confirm(ground: &Ground, mutation: &Mutation, second: Option<&Mutation>) -> Result<BugRecord, Rejection> {
-    let mutant = Mutant::of(ground, mutation, second)?;
-    let report = mutant.run(ground)?;
-    mutant.record(ground, &report)
+/// Runs the tests that may notice in a fresh sandbox, and makes the record.
+pub(super) fn confirm(ground: &Ground, suspect: &Suspect) -> Result<BugRecord, Rejection> {
+    let report = suspect.run(ground)?;
+    suspect.record(ground, &report)
 }
 
-/// A mutated tree, and the tests that may notice it.
-pub(super) struct Mutant<'a> {
-    mutations: (&'a Mutation, Option<&'a Mutation>),
-    /// The mutated files.
+/// A tree that is thought to be buggy, and the tests that may notice.
+pub(super) struct Suspect {
+    /// Where it differs from the healthy tree.
+    pub(super) places: Vec<Place>,
+    /// The files that differ.
     pub(super) overlay: Tree,
     relevant: Option<BTreeSet<TestId>>,
     /// The run that shows what they notice.
@@ -58,10 +58,18 @@ pub(super) struct Mutant<'a> {
     pub(super) limits: Limits,
 }
 
-impl<'a> Mutant<'a> {
-    pub(super) fn of(ground: &Ground, mutation: &'a Mutation, second: Option<&'a Mutation>) -> Result<Self, Rejection> {
+impl Suspect {
+    /// The healthy tree with a mutation.
+    pub(super) fn mutated(ground: &Ground, mutation: &Mutation) -> Result<Self, Rejection> {
+        let mut overlay = Tree::new();
+        overlay.insert(mutation.path.clone(), apply(ground.project, mutation)?);
+        Self::of(ground, overlay, vec![mutation.place()])
+    }
+
+    /// A tree that differs from the healthy one in some files, at some places in them.
+    pub(super) fn of(ground: &Ground, overlay: Tree, places: Vec<Place>) -> Result<Self, Rejection> {
         let Ground { project, baseline, .. } = ground;
-        let (overlay, relevant) = prepare(project, baseline, mutation, second)?;
+        let relevant = relevant(ground, &places)?;
         let selection = match (&relevant, &baseline.coverage) {
             (Some(tests), _) => Selection::tests(tests),
             (None, Some(_)) => Selection::tests(&baseline.passing),
@@ -69,7 +77,7 @@ impl<'a> Mutant<'a> {
         };
         let selection = selection.with_symptoms().within(baseline.processor_for(relevant.as_ref()));
         let limits = baseline.limits_for(relevant.as_ref());
-        Ok(Self { mutations: (mutation, second), overlay, relevant, selection, limits })
+        Ok(Self { places, overlay, relevant, selection, limits })
     }
 
     fn layers(&self, ground: &Ground) -> Result<[PathBuf; 2], Rejection> {
@@ -98,15 +106,24 @@ impl<'a> Mutant<'a> {
         guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
         let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
         let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
-        let mutation = self.mutations.0;
-        let calls = baseline.coverage.as_ref().zip(project.tree.text(&mutation.path));
-        let calls = calls.map(|(coverage, source)| coverage.calls_of(&mutation.path, source, mutation.line));
+        let main = &self.places[0];
+        let calls = baseline.coverage.as_ref().zip(project.tree.text(&main.path));
+        let calls = calls.map(|(coverage, source)| coverage.calls_of(&main.path, source, main.line));
         let seen = (symptoms, calls.unwrap_or_default());
-        Ok(record(project, self.mutations, &self.overlay, (fail_to_pass, pass_to_pass), guards, seen))
+        let necessary = self.places.iter().map(|place| place.path.clone()).collect();
+        let change = Change { places: self.places.clone(), necessary };
+        Ok(record(project, change, &self.overlay, (fail_to_pass, pass_to_pass), guards, seen))
     }
 }
 
 impl Ground<'_> {
+    /// The reliable tests that enter the function around a place; `None` when any test may notice what is there.
+    pub(super) fn touching(&self, place: &Place) -> Option<BTreeSet<TestId>> {
+        let source = self.project.tree.text(&place.path)?;
+        let touching = self.baseline.coverage.as_ref()?.touching(&place.path, source, place.line)?;
+        Some(touching.intersection(&self.baseline.passing).cloned().collect())
+    }
+
     /// What calls give on the tree that `layers` make, within the time of some tests.
     pub(super) fn observe(
         &self,
@@ -125,41 +142,27 @@ struct Guards {
     processor: Option<Duration>,
 }
 
-/// The mutated files as a tree of their own, and the tests that may notice it; `None` when any test may.
-fn prepare(
-    project: &Project,
-    baseline: &Baseline,
-    mutation: &Mutation,
-    second: Option<&Mutation>,
-) -> Result<(Tree, Option<BTreeSet<TestId>>), Rejection> {
-    let mut overlay = Tree::new();
+/// The tests that may notice what differs at some places; `None` when any may.
+fn relevant(ground: &Ground, places: &[Place]) -> Result<Option<BTreeSet<TestId>>, Rejection> {
     let mut relevant = Some(BTreeSet::new());
-    for mutation in std::iter::once(mutation).chain(second) {
-        let (text, touching) = apply(project, baseline, mutation)?;
-        overlay.insert(mutation.path.clone(), text);
+    for place in places {
+        let touching = ground.touching(place);
         relevant = relevant.zip(touching).map(|(relevant, touching)| relevant.union(&touching).cloned().collect());
     }
-    if relevant.as_ref().is_some_and(BTreeSet::is_empty) {
-        return Err(Rejection::NotCovered { function: mutation.function.clone() });
+    match relevant {
+        Some(tests) if tests.is_empty() => Err(Rejection::NotCovered { function: places[0].function.clone() }),
+        relevant => Ok(relevant),
     }
-    Ok((overlay, relevant))
 }
 
-/// The text of a mutated file, and the tests that may notice it.
-pub(super) fn apply(
-    project: &Project,
-    baseline: &Baseline,
-    mutation: &Mutation,
-) -> Result<(String, Option<BTreeSet<TestId>>), Rejection> {
+/// The text of a mutated file.
+pub(super) fn apply(project: &Project, mutation: &Mutation) -> Result<String, Rejection> {
     let misfit = || Rejection::DoesNotFit { path: mutation.path.clone() };
     let source = project.tree.text(&mutation.path).ok_or_else(misfit)?;
     if source.get(mutation.start..mutation.end) != Some(&mutation.before) || mutation.before == mutation.after {
         return Err(misfit());
     }
-    let touching =
-        baseline.coverage.as_ref().and_then(|coverage| coverage.touching(&mutation.path, source, mutation.line));
-    let relevant = touching.map(|tests| tests.intersection(&baseline.passing).cloned().collect());
-    Ok((mutation.apply(source), relevant))
+    Ok(mutation.apply(source))
 }
 
 fn judge(report: &TestReport, baseline: &Baseline) -> Result<(), Rejection> {
@@ -202,7 +205,7 @@ fn split(
 
 fn record(
     project: &Project,
-    (mutation, second): (&Mutation, Option<&Mutation>),
+    change: Change,
     overlay: &Tree,
     (fail_to_pass, pass_to_pass): (Vec<TestId>, Vec<TestId>),
     guards: Guards,
@@ -217,13 +220,13 @@ fn record(
         tests: project.tests.clone(),
         fixed: project.tree.clone(),
         buggy,
-        mutation: mutation.clone(),
-        second: second.cloned(),
+        change,
         fail_to_pass,
         pass_to_pass,
         guards: guards.tests,
         processor: guards.processor,
         symptoms,
+        report: None,
         calls,
     }
 }

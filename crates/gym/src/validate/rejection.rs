@@ -45,6 +45,18 @@ pub enum Rejection {
     /// Two mutations have no symptom in common that each of them causes alone.
     #[error("one of the two files suffices to explain every symptom")]
     OneFileSuffices,
+    /// The tests use what only the repair brings, so that nobody could write it.
+    #[error("the tests need an interface that is not there: {0}")]
+    NeedsInterface(String),
+    /// The changed tests give no results even with the repair.
+    #[error("the changed tests give no results: {0}")]
+    NothingCaptured(String),
+    /// No test that fails without the repair passes with it.
+    #[error("no test fails without the change and passes with it")]
+    NothingRepaired,
+    /// The commit breaks a test.
+    #[error("`{0}` passes before the commit and fails after it")]
+    PassToFail(TestId),
     /// The run cannot be believed.
     #[error("the run cannot be believed: {code}: {detail}")]
     Unbelievable {
@@ -74,10 +86,19 @@ impl Rejection {
             Self::Hangs => "hangs",
             Self::Vanished(_) => "vanished",
             Self::OneFileSuffices => "one_file_suffices",
+            Self::NeedsInterface(_) => "needs_interface",
+            Self::NothingCaptured(_) => "nothing_captured",
+            Self::NothingRepaired => "no_f2p",
+            Self::PassToFail(_) => "pass_to_fail",
             Self::Unbelievable { code, .. } => code,
             Self::Sandbox(_) => "infra_sandbox",
             Self::Io(_) => "infra_files",
         }
+    }
+
+    /// Whether the code does not run here at all, whatever it does.
+    pub fn is_of_build(&self) -> bool {
+        matches!(self, Self::NothingCaptured(_))
     }
 
     /// Whether the infrastructure failed, so that the mutation may be tried again.

@@ -87,10 +87,11 @@ pub(crate) fn setup(runner: RunnerKind, files: &[&str]) -> TestSetup {
         files: files.iter().map(|&file| file.to_owned()).collect(),
         import_roots: vec![String::new()],
         requirements: Vec::new(),
+        before: None,
     }
 }
 
 pub(crate) fn project(files: &[(&str, &str)], setup: TestSetup) -> Project {
-    let origin = Origin { source: "path".to_owned(), locator: "here".to_owned(), licence: String::new() };
+    let origin = Origin::new("path", "here");
     Project { name: "example".to_owned(), version: "1".to_owned(), tree: tree(files), tests: setup, origin }
 }

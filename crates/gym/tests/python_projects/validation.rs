@@ -135,7 +135,8 @@ fn two_bugs_that_a_call_shows_as_long_as_either_is_there_make_one_record() {
         let first = validate(ground, &edit("value < low", "value > low")).expect("a record");
         validate_pair(ground, &first, &second).expect("both change what the bill comes to")
     });
-    assert_eq!(record.second.as_ref(), Some(&second));
+    assert_eq!(record.change.places, [edit("value < low", "value > low").place(), second.place()]);
+    assert_eq!(record.change.necessary, record.change.paths());
     assert!(record.symptoms.iter().all(|symptom| symptom.call.as_deref() == Some("bill([9, 0])")));
     assert!(record.fail_to_pass.contains(&"tests/test_bills.py::test_bill".to_owned()));
     // `clamp(9, 1, 5)` is right again when the first is undone: the second is not needed to explain it.

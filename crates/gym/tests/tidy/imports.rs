@@ -13,14 +13,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("task", &[]),
     ("episode", &[]),
+    ("calendar", &[]),
     ("parallel", &[]),
     ("blobs", &[]),
     ("languages", &["mutation"]),
     // Generated packages get tests that notice mutations.
-    ("sources", &["languages", "mutation"]),
+    ("sources", &["calendar", "languages", "mutation"]),
     ("mutation", &[]),
     ("baseline", &["languages"]),
-    ("validate", &["baseline", "languages"]),
+    ("validate", &["baseline", "languages", "sources::history"]),
     ("issue", &[]),
     ("instruction", &[]),
     ("surface", &[]),
@@ -54,10 +55,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     // Attacks are handed in by the agent loop, through real sandboxes.
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
-    ("factory", &["baseline", "gate", "grade", "languages", "mutation", "parallel", "skills", "validate"]),
+    (
+        "factory",
+        &["baseline", "blobs", "gate", "grade", "languages", "mutation", "parallel", "skills", "sources", "validate"],
+    ),
     ("pack", &["blobs", "gate"]),
     ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),
-    ("store", &[]),
+    ("store", &["calendar"]),
     ("stats", &[]),
 ];
 

@@ -70,8 +70,13 @@ pub(crate) fn tasks(from: usize, count: usize) -> Vec<Arc<Task>> {
 }
 
 fn task(skill: &str, prompt: &str, wanted: &str, pair: &str) -> Task {
-    let tests =
-        TestSetup { runner: RunnerKind::Plain, files: Vec::new(), import_roots: Vec::new(), requirements: Vec::new() };
+    let tests = TestSetup {
+        runner: RunnerKind::Plain,
+        files: Vec::new(),
+        import_roots: Vec::new(),
+        requirements: Vec::new(),
+        before: None,
+    };
     let task = Task {
         id: String::new(),
         schema_version: SCHEMA_VERSION,
@@ -80,7 +85,7 @@ fn task(skill: &str, prompt: &str, wanted: &str, pair: &str) -> Task {
         context: Context { tree: TreeId(String::new()), tests, max_turns: 2 },
         hidden: wanted.into(),
         grader: "words".to_owned(),
-        origin: Origin { source: String::new(), locator: String::new(), licence: String::new() },
+        origin: Origin::new("", ""),
         project: String::new(),
         family: prompt.to_owned(),
         pair: pair.to_owned(),

@@ -3,36 +3,55 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use basis_gym::factory::{self, Recipe, Yield};
+use basis_gym::factory::{self, Crew, Ledger, Quarry, Recipe, Yield};
+use basis_gym::grade::Workshop;
 use basis_gym::pack::{Manifest, Pack};
-use basis_gym::project::Project;
 use basis_gym::skills::{self, Rejection};
-use basis_gym::sources;
+use basis_gym::sources::git::Commit;
+use basis_gym::sources::{self, Opened};
 use basis_gym::tree::LayerStore;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
+use crate::text;
 
 mod funnel;
 mod view;
 
 use view::MiningView;
 
+/// What is settled while the pack is not finished, in the directory of the pack.
+const UNFINISHED: &str = "unfinished";
+/// So much of a reason is shown.
+const LONGEST_NOTE: usize = 200;
+/// What is left out of a repository is named up to here.
+const MOST_LEFT_OUT: usize = 10;
 /// Wall time of a run of tests at least: what runs away is ended by its processor time, and a busy machine must not reject a task.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Make a pack of gated tasks from a package with tests
+/// Make a pack of gated tasks from a package with tests, or from its history
 ///
 /// The package's own code only ever runs in sandboxes. What is rejected is counted with its reason.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A directory, `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, or `generated:<seed>`
+    /// A directory, a git repository (a directory, `https://…`, or `git:<address>`), `pypi:<name>[==<version>]`,
+    /// `crate:<name>[@<version>]`, or `generated:<seed>`
     source: String,
+    /// Branch, tag or commit of a git repository; default: what it shows by itself
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// Where bugs come from, separated by commas: `history`, the commits of a git repository that repaired something, and `mutation`;
+    /// default: all that the source has
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WAYS")]
+    bugs: Vec<Way>,
+    /// Commits to look at, newest first
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    commits: u32,
     /// Directory of the pack; default: the package's name below `packs/`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Bug records to make tasks from
+    /// Bug records to make tasks from, for each way
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     records: u32,
     /// Skills to make tasks of, separated by commas; default: all
@@ -43,24 +62,35 @@ pub(crate) struct Arguments {
     max_turns: u32,
 }
 
+/// Where bugs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    History,
+    Mutation,
+}
+
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let recipe = recipe(&arguments, context)?;
-    let project = source(&arguments.source, context)?;
-    let out = arguments.out.unwrap_or_else(|| Path::new("packs").join(&project.name));
+    let opened = source(&arguments, context)?;
+    let ways = ways(&arguments, &opened)?;
+    let commits = commits(&arguments, &opened, &ways)?;
+    let name = opened.project.name.clone();
+    let out = arguments.out.unwrap_or_else(|| Path::new("packs").join(&name));
     if out.join("pack.toml").exists() {
         return Err(Failure::new(Kind::Input, format!("`{}` is already a pack", out.display()))
             .hint("choose another place with `--out`"));
     }
     let is_new = !out.exists();
-    let made = mine(&out, &project, &recipe, context).and_then(|made| {
-        let manifest = Pack::write(&out, &project.name, &made.tasks, &made.evidence).kind(Kind::Machine)?;
+    let made = mine(&out, &opened, (&ways, &commits), &recipe, context).and_then(|made| {
+        let manifest = Pack::write(&out, &name, &made.tasks, &made.evidence).kind(Kind::Machine)?;
+        std::fs::remove_dir_all(out.join(UNFINISHED)).kind(Kind::Machine)?;
         Ok((manifest, made))
     });
     match made {
         Ok((manifest, made)) => report(context, &out, &manifest, &made),
         Err(failure) => {
-            // Trees without a manifest are no pack; nobody would miss them.
-            if is_new {
+            // Trees without a manifest are no pack; nobody would miss them, unless somebody goes on.
+            if is_new && context.check_stop().is_ok() {
                 let _ = std::fs::remove_dir_all(&out);
             }
             return Err(failure);
@@ -70,26 +100,56 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 }
 
 /// Makes the tasks; their trees go to `out` at once.
-fn mine(out: &Path, project: &Project, recipe: &Recipe, context: &Context<'_>) -> Result<Yield, Failure> {
+fn mine(
+    out: &Path,
+    opened: &Opened,
+    (ways, commits): (&[Way], &[Commit]),
+    recipe: &Recipe,
+    context: &Context<'_>,
+) -> Result<Yield, Failure> {
+    let project = &opened.project;
     let mut workshop = machine::workshop(&context.settings, Pack::blobs(out).kind(Kind::Machine)?)?;
     workshop.grading_limits.wall = workshop.grading_limits.wall.max(PATIENCE);
     let title = format!("{} {}", project.name, project.version);
     let (files, tests) = (project.tree.len(), project.tests.files.len());
     context.printer.say(format_args!("{}: {files} files, {tests} of them with tests", title.trim()));
+    for left_out in opened.left_out.iter().take(MOST_LEFT_OUT) {
+        context.printer.say(format_args!("left out: `{}` {}", text::sanitized(&left_out.path), left_out.reason));
+    }
+    let quarry = Quarry {
+        healthy: ways.contains(&Way::Mutation).then_some(project),
+        history: opened.repository.as_ref().filter(|_| ways.contains(&Way::History)).map(|it| (it, commits)),
+    };
     let workers = machine::workers(&context.settings);
-    let mut view = MiningView::new(context, recipe.records);
+    let mut view = MiningView::new(context, recipe.records * ways.len());
     let show = &mut |progress| view.show(progress);
-    let made = factory::mine(&workshop, project, recipe, workers, &context.stop, show).map_err(unusable)?;
+    let ledger = Ledger::open(&out.join(UNFINISHED), &purpose(opened, (ways, commits), recipe, &workshop))
+        .kind(Kind::Machine)?;
+    if !ledger.is_empty() {
+        context.printer.say(format_args!("going on where an earlier run was: {} things are settled", ledger.len()));
+    }
+    let crew = Crew { workshop: &workshop, workers, stop: &context.stop, ledger: &ledger };
+    let made = factory::mine(&crew, &quarry, recipe, show).map_err(unusable)?;
     drop(view);
     if context.check_stop().is_err() {
-        return Err(Failure::new(Kind::Interrupted, "interrupted; nothing was written").hint("begin again"));
+        return Err(Failure::new(Kind::Interrupted, "interrupted").hint("the same command goes on where this one was"));
     }
     if made.tasks.is_empty() {
         let reasons = format!("no task of `{}` passed its gates: {:?}", project.name, made.funnel);
         return Err(Failure::new(Kind::Criterion, reasons)
-            .hint("try more bug records with `--records`, or a package whose tests compare what functions return"));
+            .hint("try more bug records with `--records`, more of a history with `--commits`, or a package whose tests compare what functions return"));
     }
     Ok(made)
+}
+
+/// Everything on which depends what a run settles.
+fn purpose(opened: &Opened, (ways, commits): (&[Way], &[Commit]), recipe: &Recipe, workshop: &Workshop) -> String {
+    let graders: Vec<&str> = skills::ALL.iter().map(|skill| skill.grader()).collect();
+    let revision = opened.repository.as_ref().map(|repository| repository.head.as_str());
+    let program = (env!("CARGO_PKG_VERSION"), &workshop.toolchains.python.version, &workshop.grading_limits, graders);
+    let source = (opened.project.tree.id(), &opened.project.tests, revision, ways, commits.len());
+    let text = format!("{program:?} {source:?} {recipe:?}");
+    format!("basis mine {}", blake3::hash(text.as_bytes()).to_hex())
 }
 
 /// Why a package cannot be used at all.
@@ -121,16 +181,43 @@ fn recipe(arguments: &Arguments, context: &Context<'_>) -> Result<Recipe, Failur
     })
 }
 
-fn source(locator: &str, context: &Context<'_>) -> Result<Project, Failure> {
+/// The ways that were named, or those that the source has.
+fn ways(arguments: &Arguments, opened: &Opened) -> Result<Vec<Way>, Failure> {
+    if opened.repository.is_none() && arguments.bugs.contains(&Way::History) {
+        return Err(Failure::new(Kind::Usage, format!("`{}` has no history", arguments.source))
+            .hint("name a git repository, or leave out `--bugs history`"));
+    }
+    Ok(match (arguments.bugs.is_empty(), &opened.repository) {
+        (false, _) => arguments.bugs.clone(),
+        (true, None) => vec![Way::Mutation],
+        (true, Some(_)) => vec![Way::History, Way::Mutation],
+    })
+}
+
+/// The commits to look at.
+fn commits(arguments: &Arguments, opened: &Opened, ways: &[Way]) -> Result<Vec<Commit>, Failure> {
+    match &opened.repository {
+        Some(repository) if ways.contains(&Way::History) => {
+            repository.commits(arguments.commits as usize, false).kind(Kind::Input)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn source(arguments: &Arguments, context: &Context<'_>) -> Result<Opened, Failure> {
     let downloads = LayerStore::open(machine::cache(&context.settings).join("downloads")).kind(Kind::Machine)?;
-    sources::open(locator, &machine::toolchains(&context.settings)?, &downloads).kind(Kind::Input)
+    let toolchains = machine::toolchains(&context.settings)?;
+    sources::open(&arguments.source, arguments.revision.as_deref(), &toolchains, &downloads).kind(Kind::Input)
 }
 
 fn report(context: &Context<'_>, out: &Path, manifest: &Manifest, made: &Yield) {
     if context.printer.is_json() {
         return context.printer.json(&serde_json::json!({ "pack": out, "manifest": manifest, "funnel": made.funnel }));
     }
-    context.printer.data(funnel::table(made).render());
+    context.printer.data(funnel::table(&made.funnel).render());
+    for note in &made.notes {
+        context.printer.say(format_args!("{}", text::line(note, LONGEST_NOTE)));
+    }
     for row in made.evidence.iter().filter(|row| !row.passed && !row.reason.is_empty()) {
         context.printer.say(format_args!("gate failed: {} {}: {}", row.skill, row.task, row.reason));
     }

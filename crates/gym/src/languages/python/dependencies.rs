@@ -14,12 +14,14 @@ use crate::tree::LayerStore;
 /// What runs the tests; always installed.
 const RUNNER: &str = "pytest";
 const LOCK_FILE: &str = "lock.txt";
+/// `pip` with what its index had before a date.
+const INDEX_BEFORE: &str = include_str!("index_before.py");
 
 /// What `pip` resolved: one `name==version --hash=sha256:…` per line, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock(pub Vec<String>);
 
-/// The layer with pytest and `requirements`, and its lock. Needs the network only when the layer is not there.
+/// The layer with pytest and `requirements`, as they were `before` a date, and its lock. Needs the network only when the layer is not there.
 ///
 /// # Errors
 /// [`PythonError`] when the interpreter has no `pip`, or a requirement has no wheel for it.
@@ -27,18 +29,28 @@ pub fn install(
     store: &LayerStore,
     toolchain: &Toolchain,
     requirements: &[String],
+    before: Option<&str>,
 ) -> Result<(PathBuf, Lock), PythonError> {
     let wanted = wanted(requirements)?;
+    let before = before.map(|date| date.to_owned().max(first_packages(toolchain)));
     let key = |prefix: &str, lines: &[String]| {
         let text = format!("{} {}\n{}", toolchain.executable.display(), toolchain.version, lines.join("\n"));
         format!("{prefix}-{}", &blake3::hash(text.as_bytes()).to_hex()[..32])
     };
-    let resolved = build(store, &key("lock", &wanted), &|directory| resolve(toolchain, &wanted, directory))?;
+    let asked: Vec<String> = wanted.iter().cloned().chain(before.iter().map(|date| format!("before {date}"))).collect();
+    let resolve = |directory: &Path| resolve(toolchain, &wanted, before.as_deref(), directory);
+    let resolved = build(store, &key("lock", &asked), &resolve)?;
     let text = std::fs::read_to_string(resolved.join(LOCK_FILE))?;
     let lock = Lock(text.lines().map(str::to_owned).collect());
     let unpack = |directory: &Path| unpack(toolchain, &wanted, &resolved.join(LOCK_FILE), directory);
     let layer = build(store, &key("packages", &lock.0), &unpack)?;
     Ok((layer, lock))
+}
+
+/// From when on packages fit an interpreter: before that, nothing was made for it. Since 3.9 a version appears every October.
+fn first_packages(toolchain: &Toolchain) -> String {
+    let minor = toolchain.version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).unwrap_or_default();
+    format!("{}-01-01", 2012 + minor)
 }
 
 /// The requirements with pytest, sorted. Only names with versions and extras: an address could hold anything.
@@ -76,9 +88,14 @@ fn build(
 }
 
 /// Asks `pip` for versions and hashes, and writes the lock.
-fn resolve(toolchain: &Toolchain, wanted: &[String], directory: &Path) -> Result<(), PythonError> {
+fn resolve(
+    toolchain: &Toolchain,
+    wanted: &[String],
+    before: Option<&str>,
+    directory: &Path,
+) -> Result<(), PythonError> {
     let report = directory.join("report.json");
-    let mut command = pip(toolchain);
+    let mut command = pip(toolchain, before);
     command
         .args(["--dry-run", "--ignore-installed", "--target"])
         .arg(directory)
@@ -97,14 +114,18 @@ fn resolve(toolchain: &Toolchain, wanted: &[String], directory: &Path) -> Result
 
 /// Installs exactly what is locked.
 fn unpack(toolchain: &Toolchain, wanted: &[String], lock: &Path, directory: &Path) -> Result<(), PythonError> {
-    let mut command = pip(toolchain);
+    let mut command = pip(toolchain, None);
     command.args(["--no-deps", "--require-hashes", "--target"]).arg(directory).arg("--requirement").arg(lock);
     run(command, toolchain, wanted)
 }
 
-fn pip(toolchain: &Toolchain) -> Command {
+fn pip(toolchain: &Toolchain, before: Option<&str>) -> Command {
     let mut command = Command::new(&toolchain.executable);
-    command.args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
+    match before {
+        Some(date) => command.args(["-I", "-c", INDEX_BEFORE, date]),
+        None => command.args(["-I", "-m", "pip"]),
+    };
+    command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     command.args(["--no-warn-script-location", "--only-binary", ":all:"]);
     command
 }

@@ -70,7 +70,9 @@ impl Environment {
     pub fn prepare(store: &LayerStore, toolchain: &Toolchain, setup: &TestSetup) -> Result<Self, PythonError> {
         let runner = runner_layer(store, toolchain)?;
         let packages = match setup.runner {
-            RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
+            RunnerKind::Pytest => {
+                Some(dependencies::install(store, toolchain, &setup.requirements, setup.before.as_deref())?)
+            }
             _ => None,
         };
         let (toolchain, setup, surroundings) = (toolchain.clone(), setup.clone(), Surroundings::default());
@@ -83,10 +85,11 @@ impl Environment {
         Self { surroundings, ..self }
     }
 
-    /// Whether this is also the environment of another setup: the same packages, import roots and fixtures.
+    /// Whether this is also the environment of another setup: the same packages of the same time, import roots and fixtures.
     pub fn serves(&self, setup: &TestSetup) -> bool {
         let own = &self.setup;
-        (own.runner, &own.requirements, &own.import_roots) == (setup.runner, &setup.requirements, &setup.import_roots)
+        (own.runner, &own.requirements, &own.import_roots, &own.before)
+            == (setup.runner, &setup.requirements, &setup.import_roots, &setup.before)
             && own.has_conftest() == setup.has_conftest()
     }
 

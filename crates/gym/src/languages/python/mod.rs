@@ -8,6 +8,7 @@ mod comparison;
 pub mod dependencies;
 pub mod environment;
 mod error;
+pub mod essence;
 pub mod evaluate;
 mod events;
 mod language;

@@ -43,12 +43,12 @@ impl Skill for Bugfix {
         true
     }
 
-    fn takes_two_files(&self) -> bool {
+    fn takes_several_files(&self) -> bool {
         true
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let issue = draft::issue(record, rng)?;
+        let issue = draft::complaint(record, rng)?;
         let repair = Repair::of(build.workshop, record)?;
         let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);

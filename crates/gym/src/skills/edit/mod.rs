@@ -11,7 +11,7 @@ use crate::grade::Workshop;
 use crate::grade::repair::{self, Repair};
 use crate::grade::verdict::Verdict;
 use crate::instruction;
-use crate::languages::functions;
+use crate::languages::{FunctionSpan, functions};
 use crate::record::BugRecord;
 use crate::task::Task;
 
@@ -43,9 +43,10 @@ impl Skill for Edit {
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let repair = Repair::of(build.workshop, record)?;
-        let path = &record.mutation.path;
+        let path = &record.change.main().path;
         let (buggy, fixed) = (text(record.buggy.text(path))?, text(record.fixed.text(path))?);
-        let sentence = instruction::write(&record.mutation.function, buggy, fixed, rng)
+        let sentence = instruction::write(&record.change.main().function, buggy, fixed, rng)
+            .or_else(|| record.report.clone())
             .ok_or_else(|| Rejection::new("no_instruction", "the change does not fit a sentence"))?;
         let issue = draft::issue(record, rng)?;
         let prompt = include_str!("prompt.md")
@@ -80,15 +81,22 @@ fn text(source: Option<&str>) -> Result<&str, Rejection> {
     source.ok_or_else(|| Rejection::new("not_text", "the changed file is not UTF-8"))
 }
 
-/// The function around the change, as it stands in the buggy file.
+/// The functions that the change is in, as they stand in the buggy file.
 fn context(buggy: &str, record: &BugRecord) -> Result<String, Rejection> {
-    let name = record.mutation.function.rsplit('.').next().unwrap_or_default();
-    functions(&record.mutation.path, buggy)
-        .into_iter()
-        .find(|function| {
-            function.name == name && function.start <= record.mutation.start && record.mutation.start <= function.end
-        })
-        .map(|function| buggy[function.start..function.end].trim_end().to_owned())
-        .filter(|body| body.len() <= 6_000)
-        .ok_or_else(|| Rejection::new("no_context", format!("function `{name}` not found or too long")))
+    let spans = functions(&record.change.main().path, buggy);
+    let mut bodies: Vec<&str> = Vec::new();
+    for place in &record.change.places {
+        let name = place.function.rsplit('.').next().unwrap_or_default();
+        let around = |span: &&FunctionSpan| span.name == name && span.start <= place.start && place.start <= span.end;
+        // Further edits before it move a function.
+        let named = |span: &&FunctionSpan| span.qualified() == place.function;
+        let found = spans.iter().find(around).or_else(|| spans.iter().find(named));
+        let body = found.map(|span| buggy[span.start..span.end].trim_end());
+        bodies.extend(body.filter(|body| !bodies.contains(body)));
+    }
+    let text = bodies.join("\n\n");
+    match text.is_empty() || text.len() > 6_000 {
+        true => Err(Rejection::new("no_context", "the changed functions were not found or are too long")),
+        false => Ok(text),
+    }
 }

@@ -45,14 +45,16 @@ impl Skill for Localize {
         -1.0
     }
 
-    fn takes_two_files(&self) -> bool {
+    fn takes_several_files(&self) -> bool {
         true
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let issue = draft::issue(record, rng)?;
-        let changed = std::iter::once(&record.mutation).chain(&record.second);
-        let gold: BTreeSet<String> = changed.map(|mutation| mutation.path.clone()).collect();
+        let issue = draft::complaint(record, rng)?;
+        let gold = record.change.paths();
+        if let Some(path) = gold.difference(&record.change.necessary).next() {
+            return Err(Rejection::new("not_necessary", format!("every symptom goes without a change of `{path}`")));
+        }
         let names = gold.iter().map(|path| path.rsplit('/').next().unwrap_or(path));
         if let Some(name) = names.into_iter().find(|name| issue.text.contains(*name)) {
             return Err(Rejection::new("leak", format!("the issue names `{name}`")));
@@ -63,7 +65,6 @@ impl Skill for Localize {
         }
         let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
-        // Every file is necessary: without the change of one of them the call in the issue still goes wrong.
         let hidden = Hidden { gold, call: issue.call };
         Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
     }

@@ -25,7 +25,7 @@ pub(super) fn find(
     imports: &str,
     rng: &mut ChaCha8Rng,
 ) -> Result<Option<TreeId>, Rejection> {
-    let path = &record.mutation.path;
+    let path = &record.change.main().path;
     let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
     let witness = script::reference(imports, &issue.call, &issue.expected);
     for site in elsewhere(record, issue, rng).into_iter().take(TRIES) {
@@ -44,7 +44,7 @@ pub(super) fn find(
 
 /// One mistake for each function that neither is broken nor called by the issue, nor named in one that is; other files first.
 fn elsewhere(record: &BugRecord, issue: &Issue, rng: &mut ChaCha8Rng) -> Vec<Mutation> {
-    let broken = record.mutation.function.rsplit('.').next().unwrap_or_default();
+    let broken = record.change.main().function.rsplit('.').next().unwrap_or_default();
     let near = [broken, callee(&issue.call)];
     let sources: Vec<(&str, &str)> = record
         .fixed
@@ -63,6 +63,6 @@ fn elsewhere(record: &BugRecord, issue: &Issue, rng: &mut ChaCha8Rng) -> Vec<Mut
         let name = site.function.rsplit('.').next().unwrap_or_default();
         !near.contains(&name) && !own.contains(name) && seen.insert((site.path.clone(), site.function.clone()))
     });
-    sites.sort_by_key(|site| site.path == record.mutation.path);
+    sites.sort_by_key(|site| site.path == record.change.main().path);
     sites
 }

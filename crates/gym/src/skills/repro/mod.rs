@@ -74,7 +74,7 @@ impl Skill for Repro {
         let imports = script::imports(record, &issue.call)
             .ok_or_else(|| Rejection::new("no_imports", "the failing test has no file"))?;
         let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
-        let path = &record.mutation.path;
+        let path = &record.change.main().path;
         let blobs = &build.workshop.blobs;
         let patch = |text: &str| {
             let mut tree = Tree::new();
@@ -83,7 +83,7 @@ impl Skill for Repro {
         };
         let rewrite = |tree: &Tree| {
             let text = tree.text(path)?;
-            rewrites(text, &record.mutation.function).into_iter().next()
+            rewrites(text, &record.change.main().function).into_iter().next()
         };
         let fixed = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
         let hidden = Hidden {
@@ -93,7 +93,7 @@ impl Skill for Repro {
             fixed_rewrite: rewrite(&record.fixed).map(|text| patch(&text)).transpose()?,
             control: control::find(build, record, &issue, &imports, rng)?,
             path: path.clone(),
-            function: record.mutation.function.clone(),
+            function: record.change.main().function.clone(),
             call: issue.call,
             expected: issue.expected,
             imports,

@@ -4,6 +4,7 @@ use basis_sandbox::{Command, Outcome, Sandbox, SandboxError};
 
 use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
+use crate::languages::python::essence::imports as imports_of;
 use crate::project::TestSetup;
 use crate::record::BugRecord;
 use crate::tree::Tree;
@@ -94,13 +95,11 @@ fn run_once(
     Ok((exit, sandbox))
 }
 
-/// The import lines of the test file that showed the failing call.
+/// The imports of the test file that showed the failing call.
 pub(super) fn imports(record: &BugRecord, call: &str) -> Option<String> {
     let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(call))?;
     let file = symptom.test.split("::").next()?;
-    let is_import = |line: &&str| line.starts_with("import ") || (line.starts_with("from ") && !line.ends_with('('));
-    let lines: Vec<&str> = record.buggy.text(file)?.lines().filter(is_import).collect();
-    Some(lines.join("\n"))
+    Some(imports_of(record.buggy.text(file)?).join("\n"))
 }
 
 /// A script that compares the call with its value.

@@ -68,7 +68,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn text(&self, tree: &Tree) -> Result<String, Rejection> {
-        let path = &self.record.mutation.path;
+        let path = &self.record.change.main().path;
         tree.text(path).map(str::to_owned).ok_or_else(|| Rejection::new("not_text", path.clone()))
     }
 
@@ -78,9 +78,8 @@ impl Bench<'_> {
             return Ok(None);
         }
         let healthy = self.text(&self.record.fixed)?;
-        let first = self.record.mutation.line - 1;
-        let count = healthy[self.record.mutation.start..self.record.mutation.end].trim().lines().count().max(1);
-        let mut texts = rephrased(&healthy, first..first + count);
+        let first = self.record.change.main().line - 1;
+        let mut texts = rephrased(&healthy, first..first + 1);
         texts.shuffle(rng);
         texts.truncate(TRIES);
         for (text, differing) in texts.iter().zip(self.differing(&texts)?) {
@@ -126,7 +125,7 @@ impl Bench<'_> {
     /// The file with other changes of the broken function, those first that look most like the right one. Beside a right change in
     /// other words stand only mistakes in those, or the words would tell.
     fn alike(&self, right: &str, reworded: bool, rng: &mut ChaCha8Rng) -> Result<Vec<String>, Rejection> {
-        let (path, function) = (&self.record.mutation.path, &self.record.mutation.function);
+        let (path, function) = (&self.record.change.main().path, &self.record.change.main().function);
         let (buggy, fixed) = (self.text(&self.record.buggy)?, self.text(&self.record.fixed)?);
         let mistakes = |text: &str| {
             let own = languages::mutations(path, text).into_iter().filter(|site| site.function == *function);
@@ -151,7 +150,7 @@ impl Bench<'_> {
 
     fn tree(&self, text: String) -> Tree {
         let mut tree = self.record.buggy.clone();
-        tree.insert(self.record.mutation.path.clone(), text);
+        tree.insert(self.record.change.main().path.clone(), text);
         tree
     }
 

@@ -65,7 +65,7 @@ impl Skill for Review {
         let tasks: Result<Vec<Task>, Rejection> = sides
             .into_iter()
             .map(|(tree, label, failing)| {
-                let path = record.mutation.path.clone();
+                let path = record.change.main().path.clone();
                 let (call, expected) = (issue.call.clone(), issue.expected.clone());
                 let (probes, reworded) = (pair.probes.clone(), pair.reworded);
                 let hidden = Hidden { label, path, failing, probes, reworded, call, expected };

@@ -37,7 +37,7 @@ pub(super) struct Chosen {
 impl Target {
     /// The function in which the record's bug is, if it is a top-level one.
     pub(super) fn of(record: &BugRecord) -> Result<Self, Rejection> {
-        let (path, function) = (&record.mutation.path, &record.mutation.function);
+        let (path, function) = (&record.change.main().path, &record.change.main().function);
         let source = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
         let span = functions(path, source)
             .into_iter()
@@ -105,8 +105,10 @@ pub(super) fn choose(
         .collect();
     sites.shuffle(rng);
     sites.truncate(3 * build.max_variants);
-    let texts: Vec<String> =
-        std::iter::once(target.source.clone()).chain(sites.iter().map(|site| site.apply(&target.source))).collect();
+    // What a commit repaired is a mistake that somebody made.
+    let natural = record.buggy.text(&target.path).filter(|_| record.change.is_history()).map(str::to_owned);
+    let made = sites.iter().map(|site| site.apply(&target.source));
+    let texts: Vec<String> = std::iter::once(target.source.clone()).chain(natural).chain(made).collect();
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
     let question = Question { tests, tree, path, texts: &texts, calls: &all, call_seconds: None };
     let mut values = calls::evaluate(build.workshop, &question)

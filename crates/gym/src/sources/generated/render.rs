@@ -39,12 +39,9 @@ pub(super) fn project(package: &Package, seed: u64, split: Split) -> Project {
             files: tests,
             import_roots: vec![String::new()],
             requirements: Vec::new(),
+            before: None,
         },
-        origin: Origin {
-            source: "generated".to_owned(),
-            locator: format!("{label}:{seed}"),
-            licence: "Apache-2.0".to_owned(),
-        },
+        origin: Origin { licence: "Apache-2.0".to_owned(), ..Origin::new("generated", format!("{label}:{seed}")) },
     }
 }
 

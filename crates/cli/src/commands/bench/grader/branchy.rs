@@ -79,7 +79,8 @@ fn project() -> Project {
             files: vec!["tests/test_parcels.py".to_owned()],
             import_roots: vec![String::new()],
             requirements: Vec::new(),
+            before: None,
         },
-        origin: Origin { source: "generated".to_owned(), locator: "bench".to_owned(), licence: String::new() },
+        origin: Origin::new("generated", "bench"),
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
             files: vec![TEST.to_owned()],
             import_roots: vec![String::new()],
             requirements: Vec::new(),
+            before: None,
         };
         match workshop.environment(&setup) {
             Ok(environment) => compare(context, name, &workshop, environment.as_ref())?,
