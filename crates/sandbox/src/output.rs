@@ -13,7 +13,7 @@ pub struct Output {
     pub stderr: Captured,
     /// What was written to file descriptor 3; empty unless [`crate::Command::report`] was set.
     pub report: Captured,
-    /// What the sandbox was refused for want of room while the command ran.
+    /// What the sandbox was refused for want of room while the command ran, or since the one before it ended.
     pub refused: Refused,
     /// Wall time from start to end.
     pub duration: Duration,

@@ -20,7 +20,7 @@ use super::socket;
 use super::stage::Stage;
 use crate::backends::namespace::backend::{check, raise_open_files};
 use crate::backends::namespace::client::{Ground, NewBox};
-use crate::backends::namespace::protocol::{BoxRequest, BoxSpec, Channel};
+use crate::backends::namespace::protocol::{BoxRequest, BoxSpec, Channel, Watch};
 use crate::backends::namespace::sandbox::BoxSandbox;
 use crate::backends::{ContainerOptions, Options, trial};
 use crate::{Backend, Enforcement, Limits, Sandbox, SandboxError, SandboxSpec, Strength};
@@ -101,8 +101,8 @@ impl Shared {
     }
 
     /// A container whose first process was told to begin.
-    fn make(self: &Arc<Self>, spec: &SandboxSpec, watch_memory: bool) -> Result<Made, SandboxError> {
-        let checked = check(spec, watch_memory)?;
+    fn make(self: &Arc<Self>, spec: &SandboxSpec, memory: bool) -> Result<Made, SandboxError> {
+        let checked = check(spec, Watch { memory, processes: true })?;
         let request = Request {
             spec,
             stage: &self.stage,

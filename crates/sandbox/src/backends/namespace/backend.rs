@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::groups::Controller;
-use super::protocol::{BoxMount, BoxSpec};
+use super::protocol::{BoxMount, BoxSpec, Watch};
 use super::root;
 use super::sandbox::BoxSandbox;
 use crate::backends::trial;
@@ -91,14 +91,14 @@ impl Backend for NamespaceBackend {
                 .into();
             return Err(SandboxError::Unavailable { backend: NAME, reason });
         }
-        let checked = check(spec, !groups.keep(Controller::Memory))?;
+        let checked = check(spec, groups.leave())?;
         let new = self.client.create(&checked)?;
         let spec = SandboxSpec { layers: checked.layers, ..spec.clone() };
         Ok(Box::new(BoxSandbox::over(&spec, new)?))
     }
 }
 
-pub(in crate::backends) fn check(spec: &SandboxSpec, watch_memory: bool) -> Result<BoxSpec, SandboxError> {
+pub(in crate::backends) fn check(spec: &SandboxSpec, watch: Watch) -> Result<BoxSpec, SandboxError> {
     let wrong = |path: &Path, reason: &str| SandboxError::Spec { path: path.into(), reason: reason.into() };
     if spec.layers.is_empty() && spec.root.is_empty() {
         return Err(wrong(Path::new(&spec.workdir), "at least one layer must be shown here"));
@@ -128,7 +128,7 @@ pub(in crate::backends) fn check(spec: &SandboxSpec, watch_memory: bool) -> Resu
         workdir: spec.workdir.clone(),
         mounts: spec.mounts.iter().map(show).collect(),
         limits: spec.limits.clone(),
-        watch_memory,
+        watch,
         filled: false,
     })
 }

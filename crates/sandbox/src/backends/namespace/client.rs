@@ -41,6 +41,11 @@ pub(in crate::backends) trait Ground: Send {
     /// Whether the kernel killed a process of the box for lack of memory since this was last asked.
     fn out_of_memory(&mut self) -> bool;
 
+    /// Whether the kernel refused a process of the box another one since this was last asked, where it counts that.
+    fn short_of_processes(&mut self) -> bool {
+        false
+    }
+
     /// Another box of the same specification, which waits to be given files.
     fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError>;
 
@@ -76,8 +81,12 @@ impl Ground for Kept {
         self.keeper.out_of_memory()
     }
 
+    fn short_of_processes(&mut self) -> bool {
+        self.keeper.group.refused()
+    }
+
     fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError> {
-        let mut checked = super::backend::check(spec, !self.client.groups().keep(Controller::Memory))?;
+        let mut checked = super::backend::check(spec, self.client.groups().leave())?;
         checked.filled = true;
         self.client.create(&checked)
     }

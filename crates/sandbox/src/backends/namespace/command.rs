@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, Signal};
 
+use super::protocol::Watch;
 use super::{confine, sys};
 use crate::Limits;
 
@@ -18,8 +19,7 @@ pub(super) struct Start<'a> {
     /// Become 0, 1, 2 and perhaps 3.
     pub(super) descriptors: Vec<OwnedFd>,
     pub(super) limits: &'a Limits,
-    /// Whether no control group limits memory.
-    pub(super) watch_memory: bool,
+    pub(super) watch: Watch,
 }
 
 /// Starts a command in its own session; a program that cannot be started ends with 126 or 127, as in a shell.
@@ -45,9 +45,9 @@ fn prepare(start: &Start<'_>) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     place(&start.descriptors)?;
-    confine::confine_command(start.limits, start.watch_memory)
+    confine::confine_command(start.limits, start.watch)
         .map_err(|failure| io::Error::from_raw_os_error(failure.errno))?;
-    sys::reset_signals();
+    sys::unblock_signals();
     std::env::set_current_dir(start.cwd)
 }
 

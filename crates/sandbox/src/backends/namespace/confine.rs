@@ -2,7 +2,7 @@
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::protocol::{Doing, Failure};
+use super::protocol::{Doing, Failure, Watch};
 use super::syscalls::Filter;
 use super::{landlock, sys};
 use crate::Limits;
@@ -35,15 +35,18 @@ pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result
 }
 
 /// Limits one command and drops what the box kept; runs in the child just before the program starts.
-pub(super) fn confine_command(limits: &Limits, watch_memory: bool) -> Result<(), Failure> {
+pub(super) fn confine_command(limits: &Limits, watch: Watch) -> Result<(), Failure> {
     const FILES: u64 = 1024;
+    // A group that counts refusals has to be what refuses; this limit is then the fence behind it.
+    const BEHIND: u64 = 16;
+    let behind = if watch.processes { 0 } else { BEHIND };
     for (resource, value) in [
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NOFILE, FILES),
         // Above the size of the file system, so that a full disk shows as such and not as a signal.
         (libc::RLIMIT_FSIZE, limits.disk_bytes.saturating_add(1 << 20)),
         // The box itself counts.
-        (libc::RLIMIT_NPROC, limits.processes.saturating_add(1)),
+        (libc::RLIMIT_NPROC, limits.processes.saturating_add(1 + behind)),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_MSGQUEUE, 0),
     ] {
@@ -51,7 +54,7 @@ pub(super) fn confine_command(limits: &Limits, watch_memory: bool) -> Result<(),
     }
     // Before the box itself, and before anything else of the machine, if memory runs out. Not every `/proc` has it.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    if watch_memory {
+    if watch.memory {
         sys::limit(libc::RLIMIT_DATA, limits.memory_bytes).doing(|| "set the limit of memory".into())?;
     }
     keep_capabilities(CapabilitySet::empty())

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::de::DeserializeOwned;
 
 use super::protocol::{Channel, Doing, Failure};
@@ -16,6 +16,12 @@ pub(super) enum Event<T> {
     Ended(i32),
     /// The controller closed its end or is dead.
     Alone,
+}
+
+/// Whether nobody at the other end wants anything or is gone.
+pub(super) fn is_quiet(control: &Channel) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(control, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready == 0)
 }
 
 /// Waits for the next event.

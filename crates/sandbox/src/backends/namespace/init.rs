@@ -16,19 +16,21 @@ use super::syscalls::Filter;
 use super::{beneath, confine, setup, shell, sys, watch};
 
 /// Becomes the box of `spec` and serves until the controller is gone.
-pub(super) fn run(spec: &BoxSpec, trees: Trees, filter: &Filter, channel: Channel) -> ! {
+pub(super) fn run(spec: &BoxSpec, trees: Trees, filter: &Filter, born: setup::Born, channel: Channel) -> ! {
     // Signals that would end any other process, also that of a panic, do nothing to PID 1.
     std::panic::set_hook(Box::new(|_| sys::exit(101)));
+    let begun = setup::begin(born);
     if !matches!(channel.receive(), Ok(Some((BoxRequest::Start, _)))) {
         sys::exit(1);
     }
-    let view = setup::set_up(spec, trees, &channel);
+    let view = begun.and_then(|()| setup::set_up(spec, trees, &channel));
     begin(spec, view, confine::Keep::Rights, filter, channel)
 }
 
 /// Becomes the first process of a container, whose mounts others have made, and serves until the controller is gone.
 pub(in crate::backends) fn run_in_container(channel: Channel) -> ! {
     std::panic::set_hook(Box::new(|_| sys::exit(101)));
+    sys::reset_signals();
     let Ok(Some((BoxRequest::Begin(spec), _))) = channel.receive() else { sys::exit(1) };
     let view = setup::look(&spec.workdir);
     begin(&spec, view, confine::Keep::Nothing, &Filter::new(), channel)
@@ -87,7 +89,8 @@ impl<'a> Init<'a> {
         loop {
             let mut watched = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
             // Interruption is the only failure that is possible here; the loop looks again.
-            let watching = self.running.is_some() || (self.spec.watch_memory && !sys::childless());
+            let watch = self.spec.watch;
+            let watching = (watch.processes && self.running.is_some()) || (watch.memory && !sys::childless());
             let period = watch::PERIOD.try_into().expect("the time is short");
             let _ = rustix::event::poll(&mut watched, watching.then_some(&period));
             let [request, children] = watched.map(|fd| !fd.revents().is_empty());
@@ -152,8 +155,7 @@ impl<'a> Init<'a> {
         descriptors: Vec<OwnedFd>,
     ) -> Result<i32, Failure> {
         let cwd = cwd.unwrap_or(&self.spec.workdir);
-        let (limits, watch_memory) = (&self.spec.limits, self.spec.watch_memory);
-        let start = Start { argv, env, cwd, descriptors, limits, watch_memory };
+        let start = Start { argv, env, cwd, descriptors, limits: &self.spec.limits, watch: self.spec.watch };
         command::start(start).doing(|| "start a command".into())
     }
 
@@ -166,7 +168,7 @@ impl<'a> Init<'a> {
 
     /// Looks at what the kernel does not count on every machine.
     fn watch(&mut self) {
-        if self.spec.watch_memory && watch::memory_in_use() > self.spec.limits.memory_bytes {
+        if self.spec.watch.memory && watch::memory_in_use() > self.spec.limits.memory_bytes {
             self.out_of_memory = true;
             sys::kill_all();
         }
@@ -176,13 +178,14 @@ impl<'a> Init<'a> {
     /// Whether there is no room for a process more, `gone` of which have just ended.
     fn is_crowded(&self, gone: u64) -> bool {
         // The box itself counts.
-        watch::threads() + gone > self.spec.limits.processes
+        self.spec.watch.processes && watch::threads() + gone > self.spec.limits.processes
     }
 
     fn write(&self, path: &str, length: u64) -> Result<(), Failure> {
         let mut result = beneath::create(&self.workdir, path).doing(|| format!("write {path}"));
         let mut left = length;
-        let mut buffer = [0; 1 << 16];
+        // Not on the stack: the frame of a loop that every box stands in is memory of every box.
+        let mut buffer = vec![0; left.min(1 << 16) as usize];
         while left > 0 {
             let part = &mut buffer[..left.min(1 << 16) as usize];
             if self.channel.receive_bytes(part).is_err() {

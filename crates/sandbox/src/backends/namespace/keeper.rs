@@ -10,11 +10,12 @@ use rustix::process::{Pid, Signal};
 
 use super::events::{self, Event};
 use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply, KeeperRequest};
+use super::setup::Born;
 use super::sys::{self, Cloned};
 use super::syscalls::Filter;
 use super::template::{self, Templates};
 use super::userns::{self, Identities, Maps, Owner};
-use super::{grip, init};
+use super::{grip, init, namespaces};
 
 /// Host directories ready to be mounted, in the order of the specification.
 pub(super) struct Trees {
@@ -37,7 +38,7 @@ pub(super) fn run(
     let served = start().and_then(|children| {
         let (host, mapped) = (identities.host(slot), identities.are_mapped());
         let (maps, held) = (Maps::default(), Vec::new());
-        Keeper { control, controller, children, templates, maps, host, mapped, filter, held }.serve()
+        Keeper { control, controller, children, templates, maps, host, mapped, filter, held, is_ready: false }.serve()
     });
     // What runs below dies with this process.
     sys::exit(i32::from(served.is_err()))
@@ -63,6 +64,8 @@ struct Keeper<'a> {
     filter: &'a Filter,
     /// Of the box, in place of the controller: its pidfd, its working directory and its tmpfs.
     held: Vec<OwnedFd>,
+    /// Whether it is in namespaces that no box was in.
+    is_ready: bool,
 }
 
 impl Keeper<'_> {
@@ -70,9 +73,16 @@ impl Keeper<'_> {
         loop {
             match events::next::<KeeperRequest>(&self.control, self.controller, &self.children)? {
                 Event::Request(request, descriptors) => self.answer(request, descriptors),
-                Event::Ended(_) => {}
+                Event::Ended(_) => self.prepare(),
                 Event::Alone => return Ok(()),
             }
+        }
+    }
+
+    /// Makes for the next box what can be made ahead, unless somebody waits.
+    fn prepare(&mut self) {
+        if !self.is_ready && events::is_quiet(&self.control) {
+            self.is_ready = namespaces::renew().is_ok();
         }
     }
 
@@ -121,13 +131,16 @@ impl Keeper<'_> {
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), Failure> {
         let trees = self.open_trees(spec)?;
         let (ours, theirs) = Channel::pair().doing(|| "make a socket pair".into())?;
+        // Without the rights for it the box makes its own.
+        let born = if self.is_ready || namespaces::renew().is_ok() { Born::Inside } else { Born::Outside };
+        self.is_ready = false;
         let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID;
         // The child must never come back here: it would leave the template for the host's view.
         let clone = || match sys::clone(namespaces)? {
             Cloned::Child => {
                 // With a copy of the keeper's end, a box whose keeper is killed now would wait for it forever.
                 sys::close_foreign(&[ours.as_fd()]);
-                init::run(spec, trees, self.filter, theirs)
+                init::run(spec, trees, self.filter, born, theirs)
             }
             Cloned::Parent { pid, pidfd } => Ok::<_, std::io::Error>((pid, pidfd)),
         };

@@ -3,7 +3,7 @@
 //! Four kinds of process take part. The **controller** is the program that links this crate. It starts one small
 //! **spawner** (its own executable again, caught before `main`), which forks **keepers**. A keeper sits in a control
 //! group and clones one **box** at a time: PID 1 of fresh user, pid, mount, net, ipc, uts and cgroup namespaces, which
-//! builds the file view and then runs commands on request.
+//! builds the file view and then runs commands on request. The last four of them its keeper made ahead.
 //!
 //! A box has one identity, the user `user`. Files are its own if they belong to the owner of their layer; other files
 //! of a layer are shown as `nobody`'s, and a box cannot change those.
@@ -28,6 +28,7 @@ mod keeper;
 mod landlock;
 pub(super) mod layout;
 mod lease;
+mod namespaces;
 pub(super) mod process;
 pub(super) mod protocol;
 pub(super) mod root;

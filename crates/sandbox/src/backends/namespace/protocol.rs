@@ -31,10 +31,18 @@ pub(in crate::backends) struct BoxSpec {
     pub(in crate::backends) workdir: String,
     pub(in crate::backends) mounts: Vec<BoxMount>,
     pub(in crate::backends) limits: Limits,
-    /// Whether the box has to keep the memory limit itself.
-    pub(in crate::backends) watch_memory: bool,
+    pub(in crate::backends) watch: Watch,
     /// Whether it is given files before it is shown the layers.
     pub(in crate::backends) filled: bool,
+}
+
+/// What a box has to look at itself, because no control group does.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::backends) struct Watch {
+    /// Keep the limit of memory.
+    pub(in crate::backends) memory: bool,
+    /// Notice that a process was one too many.
+    pub(in crate::backends) processes: bool,
 }
 
 /// A host directory or file shown read-only.

@@ -116,9 +116,12 @@ impl BoxSandbox {
             let around = Surroundings { wire, spec: &self.spec, stage: &view.stage, interrupt, sink };
             capture::follow(around, ends, start, wall)
         };
-        let out_of_memory = self.ground.as_mut().is_some_and(|ground| ground.out_of_memory());
+        let ground = self.ground.as_mut();
+        let (out_of_memory, crowded) =
+            ground.map_or((false, false), |ground| (ground.out_of_memory(), ground.short_of_processes()));
         match followed {
             Ok(mut ended) => {
+                ended.output.refused.processes |= crowded;
                 let outcome = ended.output.outcome;
                 if out_of_memory && matches!(outcome, Outcome::Exited(1..) | Outcome::Signalled(_)) {
                     ended.output.outcome = Outcome::OutOfMemory;

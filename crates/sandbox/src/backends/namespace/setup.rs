@@ -1,4 +1,4 @@
-//! What a new box does to itself before the first command: identity, namespaces, the file view, the network.
+//! What a new box does to itself before the first command: identity and the file view.
 //!
 //! It runs inside the template's root with all capabilities of its own user namespace and none of the host's.
 
@@ -14,8 +14,7 @@ use super::entries;
 use super::keeper::Trees;
 use super::layout::{self, STAGE, is_below};
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
-use super::{root, template};
-use super::{sys, userns};
+use super::{namespaces, root, sys, template, userns};
 
 /// What the controller gets to look at the box from outside.
 pub(super) struct View {
@@ -29,14 +28,30 @@ pub(super) fn look(workdir: &str) -> Result<View, Failure> {
     Ok(View { workdir: open_directory(workdir)?, stage: open_directory(workdir)? })
 }
 
-/// Turns a cloned process into the box of `spec`.
+/// Whether a box was cloned inside the namespaces of [`namespaces::renew`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Born {
+    Inside,
+    Outside,
+}
+
+/// What a cloned process can do before it has an identity, which its keeper gives it meanwhile.
+pub(super) fn begin(born: Born) -> Result<(), Failure> {
+    if born == Born::Outside {
+        namespaces::renew()?;
+    }
+    sys::leave_keyring();
+    mount("proc", "/proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, "")?;
+    // Commands get no namespaces of their own, in which they would be root.
+    fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
+    // All boxes of an ordinary user share that user's watches; a kernel without the limit has no such quota either.
+    let _ = fs::write("/proc/sys/user/max_inotify_instances", "16");
+    mask()
+}
+
+/// Turns it into the box of `spec`, now that it can have its identity.
 pub(super) fn set_up(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
     take_identity()?;
-    let namespaces = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
-    sys::unshare(namespaces).doing(|| "make net, ipc, uts and cgroup namespaces".into())?;
-    sys::leave_keyring();
-    rustix::system::sethostname(b"sandbox").doing(|| "set the host name".into())?;
-    sys::loopback_up().doing(|| "bring up the loopback interface".into())?;
     mount_all(spec, trees, channel)
 }
 
@@ -83,12 +98,6 @@ fn mount_all(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Fa
     for (name, target) in [("tmp", "/tmp"), ("tmp", "/var/tmp"), ("shm", "/dev/shm")] {
         rustix::mount::mount_bind(name, target).doing(|| format!("mount {target}"))?;
     }
-    mount("proc", "/proc", flags | MountFlags::NOEXEC, "")?;
-    // Commands get no namespaces of their own, in which they would be root.
-    fs::write("/proc/sys/user/max_user_namespaces", "0").doing(|| "forbid user namespaces".into())?;
-    // All boxes of an ordinary user share that user's watches; a kernel without the limit has no such quota either.
-    let _ = fs::write("/proc/sys/user/max_inotify_instances", "16");
-    mask()?;
     let root = if trees.root.is_empty() { None } else { Some(root::mount(&trees.root)?) };
     let lower = attach_layers(&trees.layers, "")?;
     mount_targets(spec, &trees.mounts, &lower, root.as_ref())?;

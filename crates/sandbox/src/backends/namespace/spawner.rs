@@ -53,6 +53,8 @@ struct Spawner {
 impl Spawner {
     fn start(lease: &Lease, controllers: &[Controller]) -> Result<Self, Failure> {
         rustix::process::setsid().doing(|| "start a session".into())?;
+        // Once for all commands of all boxes: whoever started the controller may have had some ignored.
+        sys::reset_signals();
         // Whatever outlives its keeper for a moment is collected here. Any number means yes.
         rustix::process::set_child_subreaper(Some(Pid::INIT)).doing(|| "become the parent of orphans".into())?;
         let parent = rustix::process::getppid().unwrap_or(Pid::INIT);

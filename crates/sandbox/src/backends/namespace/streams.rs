@@ -1,5 +1,6 @@
 //! The pipes between a command and the controller. None of them ever blocks the controller.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
@@ -114,15 +115,15 @@ impl Stream {
     /// Takes what is there now, but no more than a pipe holds, so that deadlines are looked at, and shows it to `sink`;
     /// whether there was anything.
     pub(super) fn pull(&mut self, keep: u64, sink: impl FnOnce(&[u8])) -> bool {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = [MaybeUninit::uninit(); 1 << 16];
         let Some(pipe) = &self.pipe else { return false };
         match rustix::io::read(pipe, &mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => {
-                sink(&buffer[..count]);
+            Ok(([], _)) => self.pipe = None,
+            Ok((bytes, _)) => {
+                sink(bytes);
                 let room = keep.saturating_sub(self.captured.bytes.len() as u64);
-                self.captured.bytes.extend_from_slice(&buffer[..count.min(room as usize)]);
-                self.captured.total += count as u64;
+                self.captured.bytes.extend_from_slice(&bytes[..bytes.len().min(room as usize)]);
+                self.captured.total += bytes.len() as u64;
                 return true;
             }
             Err(Errno::INTR | Errno::AGAIN) => {}

@@ -129,13 +129,18 @@ pub(super) fn child_signals() -> io::Result<OwnedFd> {
     }
 }
 
-/// Gives every signal its default action and unblocks all.
+/// Gives every signal its default action, here and in whatever this process will start.
 pub(super) fn reset_signals() {
-    // SAFETY: resetting dispositions has no preconditions; numbers that cannot be reset return an error that is harmless.
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: resetting dispositions has no preconditions; numbers that cannot be reset return an error that is harmless.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Blocks no signal any more.
+pub(super) fn unblock_signals() {
+    // SAFETY: the set is initialised by `sigemptyset` before use.
     unsafe {
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::signal(signal, libc::SIG_DFL);
-        }
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());

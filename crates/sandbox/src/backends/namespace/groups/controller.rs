@@ -58,6 +58,16 @@ impl Controller {
         }
     }
 
+    /// The file that says how often the limit was enforced, and under which name.
+    pub(super) fn counter(self, version: Version) -> Option<(&'static str, &'static str)> {
+        match (self, version) {
+            (Self::Memory, Version::One) => Some(("memory.oom_control", "oom_kill")),
+            (Self::Memory, Version::Two) => Some(("memory.events", "oom_kill")),
+            (Self::Processes, _) => Some(("pids.events", "max")),
+            (Self::Processors, _) => None,
+        }
+    }
+
     /// Sets the limit for all processes of a group together.
     pub(super) fn limit(self, version: Version, group: &Path, limits: &Limits) -> io::Result<()> {
         let write = |file: &str, value: &str| fs::write(group.join(file), value);

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use controller::Version;
 
 use super::lease::Lease;
+use super::protocol::Watch;
 use crate::Limits;
 
 /// The groups of one backend; none where none can be made. Dropping it removes them.
@@ -32,6 +33,7 @@ pub(super) struct Groups {
 pub(super) struct Group {
     seats: Vec<Seat>,
     kills: u64,
+    refusals: u64,
     limits: Option<Limits>,
 }
 
@@ -68,6 +70,11 @@ impl Groups {
         self.places.iter().any(|place| place.controller == controller)
     }
 
+    /// What they leave to the boxes themselves.
+    pub(super) fn leave(&self) -> Watch {
+        Watch { memory: !self.keep(Controller::Memory), processes: !self.keep(Controller::Processes) }
+    }
+
     /// How they limit this, in words.
     pub(super) fn describe(&self, controller: Controller) -> Option<&'static str> {
         let place = self.places.iter().find(|place| place.controller == controller)?;
@@ -94,7 +101,7 @@ impl Groups {
             version: place.version,
             directory: place.parent.join(&name),
         };
-        let group = Group { seats: wanted.map(seat).collect(), kills: 0, limits: None };
+        let group = Group { seats: wanted.map(seat).collect(), kills: 0, refusals: 0, limits: None };
         for Seat { directory, .. } in &group.seats {
             match fs::create_dir(directory) {
                 // Controllers of version 2 share it.
@@ -121,15 +128,23 @@ impl Group {
 
     /// Whether the kernel killed a process for lack of memory since this was last asked.
     pub(super) fn killed(&mut self) -> bool {
-        let Some(seat) = self.seats.iter().find(|seat| seat.controller == Controller::Memory) else { return false };
-        let file = match seat.version {
-            Version::One => "memory.oom_control",
-            Version::Two => "memory.events",
-        };
+        let count = self.count(Controller::Memory);
+        count > std::mem::replace(&mut self.kills, count)
+    }
+
+    /// Whether the kernel refused another process since this was last asked.
+    pub(super) fn refused(&mut self) -> bool {
+        let count = self.count(Controller::Processes);
+        count > std::mem::replace(&mut self.refusals, count)
+    }
+
+    /// How often the limit of this was enforced.
+    fn count(&self, controller: Controller) -> u64 {
+        let Some(seat) = self.seats.iter().find(|seat| seat.controller == controller) else { return 0 };
+        let Some((file, name)) = controller.counter(seat.version) else { return 0 };
         let text = fs::read_to_string(seat.directory.join(file)).unwrap_or_default();
-        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0);
-        let before = std::mem::replace(&mut self.kills, count);
-        count > before
+        let mut counts = text.lines().filter_map(|line| line.split_once(' '));
+        counts.find(|(known, _)| *known == name).and_then(|(_, count)| count.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Sets the limits for all processes of the group together.
