@@ -49,9 +49,12 @@ fn search(runs: &[(u32, Verdict)]) -> Vec<sock_filter> {
         return leaf(runs[0].1);
     }
     let (left, right) = (search(&runs[..middle]), search(&runs[middle..]));
-    // Only the unconditional jump reaches further than 255 steps.
-    let over = sock_filter { code: (BPF_JMP | BPF_JA) as u16, jt: 0, jf: 0, k: left.len() as u32 };
-    let mut program = vec![jump(BPF_JGE, runs[middle].0, 0, 1), over];
+    let first = runs[middle].0;
+    let mut program = match u8::try_from(left.len()) {
+        Ok(near) => vec![jump(BPF_JGE, first, near, 0)],
+        // Only the unconditional jump reaches further.
+        Err(_) => vec![jump(BPF_JGE, first, 0, 1), over(left.len())],
+    };
     program.extend(left);
     program.extend(right);
     program
@@ -99,6 +102,10 @@ fn refusal(error: i32) -> u32 {
 
 fn load(offset: u32) -> sock_filter {
     sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+}
+
+fn over(steps: usize) -> sock_filter {
+    sock_filter { code: (BPF_JMP | BPF_JA) as u16, jt: 0, jf: 0, k: steps as u32 }
 }
 
 fn jump(kind: u32, value: u32, yes: u8, no: u8) -> sock_filter {
