@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
+
+use crate::backends::processes;
 
 /// A process of this machine, distinct from every other one until the next start of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,20 +21,22 @@ impl Owner {
     /// This process.
     pub(super) fn this() -> std::io::Result<Self> {
         let pid = std::process::id();
-        let started = started(pid).ok_or_else(|| std::io::Error::other("/proc/self/stat is not understood"))?;
-        Ok(Self { boot: boot()?, namespace: namespace()?, pid, started })
+        let unknown = || std::io::Error::other("/proc/self says nothing (mount /proc)");
+        let (started, namespace) =
+            (processes::started(pid).ok_or_else(unknown)?, processes::namespace().ok_or_else(unknown)?);
+        Ok(Self { boot: boot()?, namespace, pid, started })
     }
 
     /// Whether it certainly runs, as a process that can be seen from here.
     pub(super) fn is_here(&self) -> bool {
-        let (Ok(boot), Ok(namespace)) = (boot(), namespace()) else { return false };
-        (boot, namespace, started(self.pid)) == (self.boot.clone(), self.namespace, Some(self.started))
+        let (Ok(boot), Some(namespace)) = (boot(), processes::namespace()) else { return false };
+        (boot, namespace, processes::started(self.pid)) == (self.boot.clone(), self.namespace, Some(self.started))
     }
 
     /// Whether it certainly runs no more. What another pid namespace owns is left alone: nobody here can tell.
     pub(super) fn is_dead(&self) -> bool {
-        let (Ok(boot), Ok(namespace)) = (boot(), namespace()) else { return false };
-        boot != self.boot || (namespace == self.namespace && started(self.pid) != Some(self.started))
+        let (Ok(boot), Some(namespace)) = (boot(), processes::namespace()) else { return false };
+        boot != self.boot || (namespace == self.namespace && processes::started(self.pid) != Some(self.started))
     }
 }
 
@@ -59,15 +62,6 @@ impl FromStr for Owner {
 fn boot() -> std::io::Result<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     Ok(id.split('-').next().unwrap_or_default().trim().to_owned())
-}
-
-fn namespace() -> std::io::Result<u64> {
-    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
-}
-
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! a live one, by anyone, with nothing but the name.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backends::processes;
 
 /// What every name begins with.
 const PREFIX: &str = "basis";
@@ -29,13 +29,13 @@ impl Lease {
     pub(super) fn of_this_process() -> Option<Self> {
         static INSTANCES: AtomicU64 = AtomicU64::new(0);
         let pid = std::process::id();
-        let (namespace, started) = (own_namespace()?, started(pid)?);
+        let (namespace, started) = (processes::namespace()?, processes::started(pid)?);
         Some(Self { namespace, pid, started, instance: INSTANCES.fetch_add(1, Ordering::Relaxed) })
     }
 
     /// Whether the controller lives, if that can be known from here.
     pub(super) fn is_held(&self) -> bool {
-        own_namespace() != Some(self.namespace) || started(self.pid) == Some(self.started)
+        processes::namespace() != Some(self.namespace) || processes::started(self.pid) == Some(self.started)
     }
 }
 
@@ -54,18 +54,6 @@ impl FromStr for Lease {
         let [namespace, pid, started, instance] = numbers[..] else { return Err(()) };
         Ok(Self { namespace, pid: pid.try_into().map_err(drop)?, started, instance })
     }
-}
-
-fn own_namespace() -> Option<u64> {
-    Some(fs::metadata("/proc/self/ns/pid").ok()?.ino())
-}
-
-/// When a live process started, in clock ticks after the start of the machine; ended ones that nobody collected are not alive.
-pub(super) fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    fields.next().filter(|state| !matches!(*state, "Z" | "X"))?;
-    fields.nth(18)?.parse().ok()
 }
 
 #[cfg(test)]
