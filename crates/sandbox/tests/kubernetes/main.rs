@@ -12,9 +12,40 @@ mod conformance;
 mod opening;
 mod running;
 
+// The conformance suite.
+#[path = "../conformance/commands.rs"]
+mod commands;
+#[path = "../conformance/copies.rs"]
+mod copies;
+#[path = "../conformance/crowded.rs"]
+mod crowded;
+#[path = "../conformance/differences.rs"]
+mod differences;
 #[allow(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/fixture.rs"]
 mod fixture;
+#[path = "../conformance/interrupts.rs"]
+mod interrupts;
+#[path = "../conformance/isolation.rs"]
+mod isolation;
+#[path = "../conformance/leftovers.rs"]
+mod leftovers;
+#[path = "../conformance/lifetime.rs"]
+mod lifetime;
+#[path = "../conformance/limits.rs"]
+mod limits;
+#[path = "../conformance/list.rs"]
+mod list;
+#[path = "../conformance/paths.rs"]
+mod paths;
+#[path = "../conformance/programs.rs"]
+mod programs;
+#[path = "../conformance/shells.rs"]
+mod shells;
+#[path = "../conformance/sizes.rs"]
+mod sizes;
+#[path = "../conformance/specification.rs"]
+mod specification;
 
 use std::sync::Arc;
 use std::time::Duration;

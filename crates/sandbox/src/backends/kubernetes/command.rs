@@ -41,7 +41,7 @@ pub(super) async fn run(
     let (token, mark) = (random()?, random()?);
     let report = command.report.then(|| format!("report-{mark}"));
     let text = text(spec, command, &token, report.as_deref());
-    let argv = script::shell_from_input(text.len(), &mark);
+    let argv = script::without_environment(script::shell_from_input(text.len(), &mark));
     let input = [text.as_bytes(), &command.stdin].concat();
     let ended = Notify::new();
     let reported = async {
@@ -93,6 +93,8 @@ fn text(spec: &SandboxSpec, command: &Command, token: &str, report: Option<&str>
         ("token", token.to_owned()),
         ("cwd", command.cwd.clone().unwrap_or_else(|| spec.workdir.clone())),
         ("processes", (spec.limits.processes + OURS).to_string()),
+        // Above the limit of the volume, so that a full one shows as such and not as a signal.
+        ("blocks", (spec.limits.disk_bytes.saturating_add(1 << 20) / 512).to_string()),
         ("report", report.map(|pipe| format!("/basis/{pipe}")).unwrap_or_default()),
     ];
     // A list in the background would ignore what Ctrl-C sends, and so would the command.

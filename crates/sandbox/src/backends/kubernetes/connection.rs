@@ -31,7 +31,7 @@ impl Connection {
 
     /// Runs shell text in the container of the agent, beside what runs there.
     pub(super) async fn in_agent(&self, text: &str) -> Result<Finished, SandboxError> {
-        let argv = ["sh", "-c", text].map(str::to_owned);
+        let argv = script::without_environment(["sh", "-c", text].map(str::to_owned));
         stream::run(&self.client, &self.agent, &argv, &[]).await
     }
 

@@ -79,7 +79,8 @@ impl Plan<'_> {
         let memory = self.spec.limits.memory_bytes;
         let limits = json!({ "cpu": format!("{cpu}m"), "memory": memory.to_string(), "ephemeral-storage": self.ephemeral().to_string() });
         let requests = json!({ "cpu": format!("{}m", cpu.min(100)), "memory": memory.to_string(), "ephemeral-storage": self.ephemeral().to_string() });
-        self.container(AGENT, script::AGENT, mounts, json!({ "limits": limits, "requests": requests }))
+        let program = json!(["sh", "-c", script::CLOSED, "agent", script::AGENT]);
+        self.container(AGENT, program, mounts, json!({ "limits": limits, "requests": requests }))
     }
 
     fn keeper(&self) -> Value {
@@ -92,7 +93,12 @@ impl Plan<'_> {
         let memory = (KEEPER_MEMORY + held).to_string();
         let limits = json!({ "cpu": "1", "memory": memory });
         let requests = json!({ "cpu": "10m", "memory": (KEEPER_MEMORY / 4).to_string() });
-        self.container(KEEPER, script::KEEPER, mounts, json!({ "limits": limits, "requests": requests }))
+        self.container(
+            KEEPER,
+            json!(["sh", "-c", script::KEEPER]),
+            mounts,
+            json!({ "limits": limits, "requests": requests }),
+        )
     }
 
     /// Makes, as the pod's user, what other things are mounted on; the node would make it as root.
@@ -107,7 +113,12 @@ impl Plan<'_> {
         ];
         let text = format!("cd /basis/volumes && {}", commands.join(" && "));
         let limits = json!({ "cpu": "1", "memory": KEEPER_MEMORY.to_string() });
-        Some(self.container("first", &text, mounts, json!({ "limits": limits, "requests": limits })))
+        Some(self.container(
+            "first",
+            json!(["sh", "-c", text]),
+            mounts,
+            json!({ "limits": limits, "requests": limits }),
+        ))
     }
 
     fn under(&self, shown: &Shown) -> Vec<String> {
@@ -129,11 +140,11 @@ impl Plan<'_> {
         commands
     }
 
-    fn container(&self, name: &str, text: &str, mounts: Vec<Value>, resources: Value) -> Value {
+    fn container(&self, name: &str, program: Value, mounts: Vec<Value>, resources: Value) -> Value {
         json!({
             "name": name,
             "image": self.options.image,
-            "command": ["sh", "-c", text],
+            "command": program,
             "workingDir": "/",
             "volumeMounts": mounts,
             "resources": resources,

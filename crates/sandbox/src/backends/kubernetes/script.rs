@@ -4,6 +4,8 @@ use std::io::Read;
 
 /// PID 1 of the container `agent`.
 pub(super) const AGENT: &str = include_str!("scripts/agent.sh");
+/// Runs a script where commands cannot look into it.
+pub(super) const CLOSED: &str = include_str!("scripts/closed.sh");
 /// PID 1 of the container `keeper`.
 pub(super) const KEEPER: &str = include_str!("scripts/keeper.sh");
 /// Ends the container `agent`.
@@ -33,6 +35,13 @@ pub(super) const PROBE: &str = include_str!("scripts/probe.sh");
 pub(super) fn shell_from_input(length: usize, mark: &str) -> Vec<String> {
     let start = r#"script=$(head -c "$1"; echo .); eval "${script%.}""#;
     ["sh", "-c", start, mark, &length.to_string()].map(str::to_owned).into()
+}
+
+/// The same program with nothing of the container's environment but the places of programs: commands can read what processes of their
+/// user were started with, and a cluster puts the address of its API server there.
+pub(super) fn without_environment(argv: impl IntoIterator<Item = String>) -> Vec<String> {
+    let clear = ["sh", "-c", r#"exec env -i PATH="$PATH" "$@""#, "sh"].map(str::to_owned);
+    clear.into_iter().chain(argv).collect()
 }
 
 /// `script` with `words` as its arguments.

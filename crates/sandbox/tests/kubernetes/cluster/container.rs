@@ -47,6 +47,13 @@ mount -o remount,bind,ro dev; mount -o remount,bind,ro .
 pivot_root . .; umount -l /; cd /
 exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs env -i "$@""#;
 
+/// Starts a program with nothing but the standard streams, as a runtime does. Whoever started this process may have left others open.
+const CLOSE: &str = r#"for fd in /proc/$$/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || eval "exec $fd>&-"
+done
+exec "$@""#;
+
 /// What a pod's containers share.
 pub(crate) struct Pause {
     user: Option<u32>,
@@ -150,12 +157,14 @@ pub(crate) fn first_process(child: &Child) -> io::Result<i32> {
 fn has_begun(first: i32) -> bool {
     let line = std::fs::read(format!("/proc/{first}/cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&line);
-    text.starts_with("sh\0-c\0") && !text.contains("pivot_root")
+    let program = text.split('\0').next().and_then(|path| path.rsplit('/').next());
+    program == Some("sh") && !text.contains("pivot_root")
 }
 
 /// A program run as the user of a pod.
 fn command(user: Option<u32>, program: &str) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new("bash");
+    command.args(["-c", CLOSE, "close", program]);
     command.current_dir("/").env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     if let Some(user) = user {
         // The standard library gives up the supplementary groups too.

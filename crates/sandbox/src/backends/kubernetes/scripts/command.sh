@@ -2,6 +2,7 @@
 #   token      ends each stream, so that a daemon that holds one open is not waited for
 #   cwd        where the command starts
 #   processes  how many processes the sandbox may have
+#   blocks     how long a file may be, holes included, in units of 512 bytes
 #   report     the pipe that is the command's descriptor 3, or nothing
 # and, as "$@", variables and argv for `env -i`. Nothing here is written to disk.
 umask 022
@@ -64,6 +65,7 @@ fi
 exec 8<&0 < /dev/null
 if [ -n "$BASH_VERSION" ]; then ulimit -u "$processes"; else ulimit -p "$processes"; fi
 ulimit -c 0
+ulimit -f "$blocks"
 trap 'stopped=yes' TERM
 trap 'interrupted=yes; kill -INT "-$leader"' USR1
 if [ -n "$report" ]; then
