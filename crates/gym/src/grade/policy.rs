@@ -34,6 +34,31 @@ pub fn sources_only(files: &[FileChange], tests: &TestSetup) -> Allowed {
     allowed
 }
 
+/// The files without new ones that no other file of the change names, and their paths: notes and checks that were left behind. Whoever
+/// makes up the name of a module finds nothing.
+pub fn without_unused(files: &Tree, is_known: &dyn Fn(&str) -> bool) -> (Tree, Vec<String>) {
+    let (mut used, mut left): (Vec<&str>, Vec<&str>) = files.paths().partition(|path| is_known(path));
+    let mentions = |path: &str, name: &str| {
+        let text = files.text(path).unwrap_or_default();
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+    };
+    while let Some(at) = left.iter().position(|path| used.iter().any(|other| mentions(other, module(path)))) {
+        used.push(left.remove(at));
+    }
+    let mut kept = Tree::new();
+    used.into_iter().for_each(|path| kept.insert(path, files.get(path).unwrap_or_default()));
+    (kept, left.into_iter().map(str::to_owned).collect())
+}
+
+/// The last part of a module's name.
+fn module(path: &str) -> &str {
+    // Files that a directory is known by.
+    const WHOLE: [&str; 5] = ["/__init__.py", "/mod.rs", "/index.js", "/index.mjs", "/index.ts"];
+    let path = WHOLE.iter().find_map(|name| path.strip_suffix(name)).unwrap_or(path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split('.').next().unwrap_or(name)
+}
+
 /// Whether a path is relative and has no component that leads elsewhere.
 pub fn stays_inside(path: &str) -> bool {
     !path.contains(['\\', '\0']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
@@ -43,6 +68,18 @@ pub fn stays_inside(path: &str) -> bool {
 mod tests {
     use super::*;
     use crate::project::RunnerKind;
+
+    #[test]
+    fn new_files_that_nothing_names_are_left_out() {
+        let mut files = Tree::new();
+        files.insert("pkg/a.py", "from pkg import helper\n");
+        files.insert("pkg/helper/__init__.py", "from .deep import x\n");
+        files.insert("pkg/helper/deep.py", "x = 1\n");
+        files.insert("check.py", "import pytest, check\n");
+        let (kept, unused) = without_unused(&files, &|path| path == "pkg/a.py");
+        assert_eq!(kept.paths().collect::<Vec<_>>(), ["pkg/a.py", "pkg/helper/__init__.py", "pkg/helper/deep.py"]);
+        assert_eq!(unused, ["check.py"]);
+    }
 
     #[test]
     fn edits_of_tests_and_configuration_are_stripped_and_named() {

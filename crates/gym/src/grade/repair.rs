@@ -78,7 +78,11 @@ impl Repair {
 /// # Errors
 /// Only failures of infrastructure or of the task.
 pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Submission) -> Verdict {
-    let allowed = policy::sources_only(&submission.files, &task.context.tests);
+    let language = languages::of_runner(task.context.tests.runner);
+    let (buggy, fixed) = repair.trees(&workshop.blobs)?;
+    let mut allowed = policy::sources_only(&submission.files, &task.context.tests);
+    let (used, unused) = policy::without_unused(&allowed.files, &|path| buggy.contains(path) || fixed.contains(path));
+    (allowed.files, allowed.stripped) = (used, [allowed.stripped, unused].concat());
     if allowed.files.is_empty() && allowed.deleted.is_empty() {
         let detail = if allowed.stripped.is_empty() {
             "nothing was changed".into()
@@ -87,8 +91,6 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
         };
         return Ok(nothing("policy_stripped_empty", detail, Table::new()));
     }
-    let language = languages::of_runner(task.context.tests.runner);
-    let (buggy, fixed) = repair.trees(&workshop.blobs)?;
     if let Some((path, word)) = suspicious(language, &allowed.files, [&buggy, &fixed]) {
         return Ok(nothing(
             "suspicious_code",
