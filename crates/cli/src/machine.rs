@@ -95,12 +95,16 @@ fn usual_kubeconfig() -> Option<PathBuf> {
     named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".kube/config")).filter(|path| path.exists()))
 }
 
+/// What code of all languages runs with.
+pub(crate) fn toolchains(settings: &Settings) -> Result<Toolchains, Failure> {
+    Ok(Toolchains { python: toolchain(settings)?, search_path: search_path() })
+}
+
 /// A workshop on the blobs of a pack.
 pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
     let cache = Path::new(&settings.cache.dir);
     let pool = Pool::new(backend(settings)?, &capacity(settings));
-    let toolchains = Toolchains { python: toolchain(settings)?, search_path: search_path() };
-    let mut workshop = Workshop::open(Arc::new(pool), toolchains, cache, blobs).kind(Kind::Machine)?;
+    let mut workshop = Workshop::open(Arc::new(pool), toolchains(settings)?, cache, blobs).kind(Kind::Machine)?;
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)

@@ -19,7 +19,7 @@ pub struct Project {
     pub origin: Origin,
 }
 
-/// How the tests of a Python project are run.
+/// How the tests of a project are run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestSetup {
     /// Who runs them.
@@ -28,7 +28,8 @@ pub struct TestSetup {
     pub files: Vec<String>,
     /// Directories to put on the import path, relative to the project; the empty string is its root.
     pub import_roots: Vec<String>,
-    /// Requirements to install beside the interpreter, as `pip` takes them; the project itself is never among them.
+    /// What to install beside the interpreter, as `pip` takes it, or for JavaScript a manifest and its lock as JSON; never the
+    /// project itself.
     pub requirements: Vec<String>,
 }
 
@@ -52,12 +53,28 @@ pub enum RunnerKind {
     Plain,
     /// pytest from the environment, with the shipped reporter plugin.
     Pytest,
+    /// `node:test`, with the shipped reporter.
+    NodeTest,
+    /// vitest from the environment, with the shipped reporter and a configuration of ours.
+    Vitest,
+}
+
+impl RunnerKind {
+    /// Whether it runs the tests of real packages, which take their time.
+    pub fn is_real(self) -> bool {
+        self != Self::Plain
+    }
+
+    /// Whether its runs are limited by processor time.
+    pub fn limits_processor(self) -> bool {
+        matches!(self, Self::Pytest | Self::NodeTest | Self::Vitest)
+    }
 }
 
 /// Where a project came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// `path`, `pypi` or `generated`.
+    /// `path`, `pypi`, `npm` or `generated`.
     pub source: String,
     /// What the source needs to make it again: a path, `name==version`, or a seed.
     pub locator: String,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, Make, Seen, all};
+use super::{Attack, Make, Seen, of};
 use crate::agent;
 use crate::episode::{FileChange, Grade, Reply, Submission, ToolCall};
 use crate::grade::Workshop;
+use crate::languages;
 use crate::policy::Policy;
 use crate::policy::scripted::{Script, Scripted};
 use crate::rollout::World;
@@ -31,9 +32,9 @@ pub struct Blow {
     pub grade: Grade,
 }
 
-/// Tries every attack of the task's skill on it; those that find no hold are left out.
+/// Tries every attack of the task's skill and language on it; those that find no hold are left out.
 pub fn strike(workshop: &Workshop, task: &Task) -> Vec<Blow> {
-    all()
+    of(languages::of_runner(task.context.tests.runner))
         .filter(|attack| attack.skills.contains(&task.skill.as_str()))
         .filter_map(|attack| blow(workshop, attack, task))
         .collect()

@@ -7,6 +7,7 @@ mod answers;
 pub mod battery;
 mod configuration;
 mod equality;
+mod javascript;
 mod leaks;
 mod outcomes;
 mod process;
@@ -20,6 +21,7 @@ mod tests;
 pub use seen::Seen;
 
 use crate::episode::Submission;
+use crate::languages::Language;
 
 /// One way to try to be rewarded without having done the work.
 pub struct Attack {
@@ -51,18 +53,28 @@ const COMPARED: &[&str] = &["testgen", "repro"];
 /// All skills.
 const EVERY: &[&str] = &["localize", "edit", "testgen", "repro", "review", "bugfix"];
 
+/// Families of attacks, each with the language that they are written in; none for those that fit every task.
+static FAMILIES: &[(Option<&str>, &[Attack])] = &[
+    (None, answers::ATTACKS),
+    (Some("python"), configuration::ATTACKS),
+    (Some("python"), process::ATTACKS),
+    (Some("python"), runner::ATTACKS),
+    (Some("python"), equality::ATTACKS),
+    (Some("python"), sources::ATTACKS),
+    (Some("python"), outcomes::ATTACKS),
+    (Some("python"), suites::ATTACKS),
+    (Some("javascript"), javascript::ATTACKS),
+    (None, leaks::ATTACKS),
+];
+
 /// Every attack, family by family.
 pub fn all() -> impl Iterator<Item = &'static Attack> {
-    let families = [
-        answers::ATTACKS,
-        configuration::ATTACKS,
-        process::ATTACKS,
-        runner::ATTACKS,
-        equality::ATTACKS,
-        sources::ATTACKS,
-        outcomes::ATTACKS,
-        suites::ATTACKS,
-        leaks::ATTACKS,
-    ];
-    families.into_iter().flatten()
+    FAMILIES.iter().flat_map(|(_, attacks)| attacks.iter())
+}
+
+/// The attacks that fit tasks in a language, family by family.
+pub fn of(language: &dyn Language) -> impl Iterator<Item = &'static Attack> {
+    let name = language.name();
+    let fitting = FAMILIES.iter().filter(move |(written_in, _)| written_in.is_none_or(|own| own == name));
+    fitting.flat_map(|(_, attacks)| attacks.iter())
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use rand::SeedableRng;
 
 use super::battery::{Blow, blow, rewarded};
-use super::{Attack, all};
+use super::{Attack, all, of};
 use crate::gate;
 use crate::grade::Workshop;
+use crate::languages::{javascript, python};
 use crate::parallel;
 use crate::skills::{ALL, Build};
 use crate::task::Task;
@@ -38,7 +39,7 @@ fn tasks(workshop: &Workshop) -> Vec<Task> {
 }
 
 fn blows(workshop: &Workshop, tasks: &[Task]) -> Vec<Blow> {
-    let pairs: Vec<(&Attack, &Task)> = all()
+    let pairs: Vec<(&Attack, &Task)> = of(&python::Python)
         .flat_map(|attack| tasks.iter().map(move |task| (attack, task)))
         .filter(|(attack, task)| attack.skills.contains(&task.skill.as_str()))
         .collect();
@@ -85,7 +86,7 @@ fn document(blows: &[Blow]) -> String {
         skills.join(" | "),
         " --- |".repeat(skills.len())
     );
-    for attack in all() {
+    for attack in of(&python::Python) {
         let cells = skills.iter().map(|skill| {
             let own = |blow: &&Blow| blow.attack == attack.name && blow.skill == *skill;
             match (blows.iter().any(|blow| own(&blow)), breaches.iter().any(own)) {
@@ -95,6 +96,10 @@ fn document(blows: &[Blow]) -> String {
             }
         });
         let _ = writeln!(text, "| {} | {} | {} |", attack.name, attack.seen_in, cells.collect::<Vec<_>>().join(" | "));
+    }
+    text += "\nTasks in other languages have attacks of their own besides those that are not written in Python. The tests of the language try\nthem.\n\n| attack | seen in |\n| --- | --- |\n";
+    for attack in of(&javascript::JavaScript).filter(|attack| attack.name.starts_with("js_")) {
+        let _ = writeln!(text, "| {} | {} |", attack.name, attack.seen_in);
     }
     let _ = write!(text, "\n{} attacks.\n", all().count());
     text

@@ -85,6 +85,10 @@ pub(super) fn build(
     record: &BugRecord,
     rng: &mut ChaCha8Rng,
 ) -> Built {
+    let language = languages::of_runner(record.tests.runner);
+    if !skill.speaks(language) {
+        return Err(Rejection::new("language", format!("no tasks in {} yet", language.name())));
+    }
     let build = Build { workshop, max_turns: recipe.max_turns, max_variants: recipe.max_variants };
     let tasks = skill.build(&build, record, rng)?;
     let judged = |task| {

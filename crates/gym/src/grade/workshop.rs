@@ -9,11 +9,11 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
 use crate::languages::{self, Environment, Health, Selection, Surroundings, TestReport, Toolchains};
-use crate::project::{RunnerKind, TestSetup};
+use crate::project::TestSetup;
 use crate::tree::{LayerStore, Tree};
 
-/// Wall time of one run of a pytest suite at least.
-const PYTEST_WALL: Duration = Duration::from_secs(60);
+/// Wall time of one run of a real suite at least.
+const REAL_WALL: Duration = Duration::from_secs(60);
 
 /// Everything that building, acting and grading need to run code.
 pub struct Workshop {
@@ -120,11 +120,11 @@ impl Workshop {
         if matches!(report.health, Health::NoEnd(_) | Health::Forged) { run() } else { Ok(report) }
     }
 
-    /// Suites that need pytest belong to real packages, which take their time.
+    /// The suites of real packages take their time.
     pub fn suite_limits(&self, tests: &TestSetup) -> Limits {
-        let wall = match tests.runner {
-            RunnerKind::Plain => self.grading_limits.wall,
-            RunnerKind::Pytest => self.grading_limits.wall.max(PYTEST_WALL),
+        let wall = match tests.runner.is_real() {
+            false => self.grading_limits.wall,
+            true => self.grading_limits.wall.max(REAL_WALL),
         };
         Limits { wall, ..self.grading_limits.clone() }
     }

@@ -3,8 +3,10 @@
 //! A [`Language`] says what can be known of a text without running anything; an [`Environment`] is what the code of one project runs in.
 //! What a language cannot do yet has a default that says so, and tasks that need it are not made.
 
+mod comparison;
 mod coverage;
 mod environment;
+pub mod javascript;
 pub mod python;
 mod report;
 mod secrets;
@@ -14,6 +16,7 @@ mod span;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use comparison::Comparison;
 pub use coverage::Coverage;
 pub use environment::{Call, Environment, Observation, Surroundings, WORKDIR, WarmRun};
 pub use report::{Health, Phase, Status, TestOutcome, TestReport};
@@ -28,7 +31,7 @@ use crate::record::{Mutation, TestId};
 use crate::tree::LayerStore;
 
 /// All languages.
-pub static ALL: &[&dyn Language] = &[&python::Python];
+pub static ALL: &[&dyn Language] = &[&python::Python, &javascript::JavaScript];
 
 /// The language of a source file, by the end of its name.
 pub fn of_path(path: &str) -> Option<&'static dyn Language> {
@@ -39,6 +42,7 @@ pub fn of_path(path: &str) -> Option<&'static dyn Language> {
 pub fn of_runner(runner: RunnerKind) -> &'static dyn Language {
     match runner {
         RunnerKind::Plain | RunnerKind::Pytest => &python::Python,
+        RunnerKind::NodeTest | RunnerKind::Vitest => &javascript::JavaScript,
     }
 }
 
@@ -74,6 +78,12 @@ pub trait Language: Sync {
 
     /// The test file without the given tests, or `None` when nothing is left that is worth a file.
     fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String>;
+
+    /// Where a test stands, and the comparison that decides it; `test` names what is around it and the test itself. `None` when it has no
+    /// comparison that can be made to expect something else.
+    fn comparison(&self, _source: &str, _test: &[&str]) -> Option<Comparison> {
+        None
+    }
 
     /// Small deliberate mistakes, in order of position.
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation>;

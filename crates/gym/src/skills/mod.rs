@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::episode::{Observation, Reply, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::Verdict;
+use crate::languages::Language;
 use crate::record::BugRecord;
 use crate::task::Task;
 
@@ -44,6 +45,11 @@ pub trait Skill: Sync {
     /// Whether a bug in two files can become a task.
     fn takes_two_files(&self) -> bool {
         false
+    }
+
+    /// Whether tasks can be made from code of this language.
+    fn speaks(&self, _language: &dyn Language) -> bool {
+        true
     }
 
     /// The reward of a worthless submission.

@@ -2,8 +2,10 @@
 
 mod error;
 pub mod generated;
+mod javascript;
 mod layout;
 mod metadata;
+pub mod npm;
 pub mod path;
 pub mod pypi;
 
@@ -11,20 +13,32 @@ use std::path::Path;
 
 pub use error::SourceError;
 
-use crate::languages::python::Toolchain;
+use crate::languages::Toolchains;
 use crate::project::Project;
 use crate::tree::LayerStore;
 
-/// Opens what `locator` names: `pypi:<name>[==<version>]`, `generated:<seed>`, or a directory. Downloads are kept in `downloads`.
+/// Opens what `locator` names: `pypi:<name>[==<version>]`, `npm:<name>[@<version>]`, `generated:<seed>`, or a directory. Downloads are kept in `downloads`.
 ///
 /// # Errors
-/// [`SourceError`] when there is no such project, or it is not a Python project with tests.
-pub fn open(locator: &str, toolchain: &Toolchain, downloads: &LayerStore) -> Result<Project, SourceError> {
+/// [`SourceError`] when there is no such project, or no tests in it that can be run.
+pub fn open(locator: &str, toolchains: &Toolchains, downloads: &LayerStore) -> Result<Project, SourceError> {
     if let Some(seed) = locator.strip_prefix("generated:").and_then(|seed| seed.parse().ok()) {
         return Ok(generated::generate(seed, generated::Split::Train));
     }
-    match locator.strip_prefix("pypi:") {
-        Some(requirement) => pypi::open(requirement, toolchain, downloads),
-        None => path::open(Path::new(locator)),
+    if let Some(requirement) = locator.strip_prefix("npm:") {
+        return npm::open(requirement, toolchains, downloads);
     }
+    if let Some(requirement) = locator.strip_prefix("pypi:") {
+        return pypi::open(requirement, &toolchains.python, downloads);
+    }
+    let directory = Path::new(locator);
+    match javascript::is_one(directory) {
+        true => javascript::read(&absolute(directory), path::origin(directory), toolchains, downloads),
+        false => path::open(directory),
+    }
+}
+
+/// Where a directory really is.
+fn absolute(directory: &Path) -> std::path::PathBuf {
+    directory.canonicalize().unwrap_or_else(|_| directory.to_owned())
 }

@@ -9,7 +9,7 @@ use crate::bench::{Bench, skip};
 
 /// Opens a package, or says why this machine cannot reach the index.
 fn open(bench: &Bench, locator: &str) -> Option<Result<basis_gym::project::Project, SourceError>> {
-    match sources::open(locator, &bench.toolchain, &bench.layers) {
+    match sources::open(locator, &bench.toolchain.clone().into(), &bench.layers) {
         Err(SourceError::Fetch { reason, .. })
             if reason.contains("cannot be reached") || reason.contains("pip is needed") =>
         {

@@ -22,12 +22,12 @@ use view::MiningView;
 /// Wall time of a run of tests at least: what runs away is ended by its processor time, and a busy machine must not reject a task.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Make a pack of gated tasks from a Python package with tests
+/// Make a pack of gated tasks from a Python or JavaScript package with tests
 ///
 /// The package's own code only ever runs in sandboxes. What is rejected is counted with its reason.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A directory, `pypi:<name>`, `pypi:<name>==<version>`, or `generated:<seed>`
+    /// A directory, `pypi:<name>`, `pypi:<name>==<version>`, `npm:<name>`, `npm:<name>@<version>`, or `generated:<seed>`
     source: String,
     /// Directory of the pack; default: the package's name below `packs/`
     #[arg(long, value_name = "DIR")]
@@ -123,7 +123,7 @@ fn recipe(arguments: &Arguments, context: &Context<'_>) -> Result<Recipe, Failur
 
 fn source(locator: &str, context: &Context<'_>) -> Result<Project, Failure> {
     let downloads = LayerStore::open(machine::cache(&context.settings).join("downloads")).kind(Kind::Machine)?;
-    sources::open(locator, &machine::toolchain(&context.settings)?, &downloads).kind(Kind::Input)
+    sources::open(locator, &machine::toolchains(&context.settings)?, &downloads).kind(Kind::Input)
 }
 
 fn report(context: &Context<'_>, out: &Path, manifest: &Manifest, made: &Yield) {

@@ -71,7 +71,7 @@ impl Environment {
         let runner = runner_layer(store, toolchain)?;
         let packages = match setup.runner {
             RunnerKind::Plain => None,
-            RunnerKind::Pytest => Some(dependencies::install(store, toolchain, &setup.requirements)?),
+            _ => Some(dependencies::install(store, toolchain, &setup.requirements)?),
         };
         let (toolchain, setup, surroundings) = (toolchain.clone(), setup.clone(), Surroundings::default());
         Ok(Self { toolchain, setup, runner, packages, surroundings })

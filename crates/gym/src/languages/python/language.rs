@@ -8,9 +8,10 @@ use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
 
 use super::evaluate::evaluate;
 use super::warm::run_warm;
-use super::{Environment, mutation, run_tests, syntax};
+use super::{Environment, comparison, mutation, run_tests, syntax};
 use crate::languages::{
-    self, Call, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains, WarmRun,
+    self, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
+    WarmRun,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -57,6 +58,10 @@ impl Language for Python {
 
     fn remove_tests(&self, source: &str, tests: &[TestId]) -> Option<String> {
         syntax::remove_tests(source, tests)
+    }
+
+    fn comparison(&self, source: &str, test: &[&str]) -> Option<Comparison> {
+        comparison::find(source, test)
     }
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {

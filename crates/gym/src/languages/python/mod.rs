@@ -4,6 +4,7 @@
 //! of a project is never run outside a sandbox, not even to install what it needs.
 
 mod assemble;
+mod comparison;
 pub mod dependencies;
 pub mod environment;
 mod error;

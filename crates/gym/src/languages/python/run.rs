@@ -53,7 +53,7 @@ pub fn run_script(
 pub(super) fn runner_module(environment: &Environment) -> &'static str {
     match environment.setup().runner {
         RunnerKind::Plain => "plain",
-        RunnerKind::Pytest => "reporter",
+        _ => "reporter",
     }
 }
 

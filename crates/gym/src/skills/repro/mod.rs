@@ -17,7 +17,7 @@ use crate::grade::marked::marked;
 use crate::grade::restate::restated;
 use crate::grade::rewrites::rewrites;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
-use crate::languages::WORKDIR;
+use crate::languages::{Language, WORKDIR};
 use crate::record::BugRecord;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
@@ -61,6 +61,10 @@ impl Skill for Repro {
 
     fn grader(&self) -> &'static str {
         "repro/2"
+    }
+
+    fn speaks(&self, language: &dyn Language) -> bool {
+        language.name() == "python"
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {

@@ -9,6 +9,7 @@ use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::Verdict;
+use crate::languages::Language;
 use crate::project::TestSetup;
 use crate::record::BugRecord;
 use crate::task::Task;
@@ -47,6 +48,10 @@ impl Skill for Testgen {
 
     fn grader(&self) -> &'static str {
         "testgen/1"
+    }
+
+    fn speaks(&self, language: &dyn Language) -> bool {
+        language.name() == "python"
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
