@@ -57,6 +57,8 @@ pub enum RunnerKind {
     NodeTest,
     /// vitest from the environment, with the shipped reporter and a configuration of ours.
     Vitest,
+    /// jest from the environment, with the shipped reporter and a configuration of ours.
+    Jest,
 }
 
 impl RunnerKind {
@@ -67,7 +69,7 @@ impl RunnerKind {
 
     /// Whether its runs are limited by processor time.
     pub fn limits_processor(self) -> bool {
-        matches!(self, Self::Pytest | Self::NodeTest | Self::Vitest)
+        matches!(self, Self::Pytest | Self::NodeTest | Self::Vitest | Self::Jest)
     }
 }
 

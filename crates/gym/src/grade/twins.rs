@@ -105,6 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn tests_in_javascript_have_copies_too() {
+        let mut tree = Tree::new();
+        let text = "test('a b', () => {\n  assert.equal(f(1), 2);\n});\n\ndescribe('s', () => {\n  it('c', () => {\n    assert.deepEqual(f(1), [2]);\n  });\n});\n";
+        tree.insert("t.test.js", text);
+        let ids = ["t.test.js::a b".to_owned(), "t.test.js::s::c".to_owned()];
+        let twins = Twins::of(&tree, &ids, [1; 32]).expect("both compare");
+        assert_eq!(twins.expected.len(), 8);
+        assert!(twins.expected.contains_key("t.test.js::s::c_b"));
+        let text = twins.files.text("t.test.js").unwrap();
+        let wrong = twins.expected.values().filter(|honest| !**honest).count();
+        assert_eq!(text.matches(", 3)").count() + text.matches("[2, null]").count(), wrong);
+        assert!(text.contains("  it('c_b', () => {"), "{text}");
+        assert!(crate::languages::javascript::syntax::is_valid(text), "{text}");
+    }
+
+    #[test]
     fn tests_that_compare_nothing_have_no_copies() {
         let mut tree = Tree::new();
         tree.insert("t.py", "def test_a():\n    assert f(1)\n");

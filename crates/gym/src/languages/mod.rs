@@ -42,7 +42,7 @@ pub fn of_path(path: &str) -> Option<&'static dyn Language> {
 pub fn of_runner(runner: RunnerKind) -> &'static dyn Language {
     match runner {
         RunnerKind::Plain | RunnerKind::Pytest => &python::Python,
-        RunnerKind::NodeTest | RunnerKind::Vitest => &javascript::JavaScript,
+        RunnerKind::NodeTest | RunnerKind::Vitest | RunnerKind::Jest => &javascript::JavaScript,
     }
 }
 

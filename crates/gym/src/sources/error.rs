@@ -18,7 +18,7 @@ pub enum SourceError {
     NoTests(String),
     /// There are no tests of JavaScript in it that can be run.
     #[error(
-        "`{project}` has no tests for `node:test` or vitest{others}; name a directory with its tests, such as a checkout: most packages of npm are published without"
+        "`{project}` has no tests for `node:test`, vitest or jest{others}; name a directory with its tests, such as a checkout: most packages of npm are published without"
     )]
     NoScriptTests {
         /// The project.

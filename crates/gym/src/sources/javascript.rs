@@ -11,8 +11,10 @@ use crate::tree::{LayerStore, Tree};
 
 /// What makes a directory a JavaScript project.
 const MANIFEST: &str = "package.json";
+/// Runners that are packages.
+const PACKAGES: [(&str, RunnerKind); 2] = [("vitest", RunnerKind::Vitest), ("jest", RunnerKind::Jest)];
 /// Whose tests cannot be run; named when there are no others.
-const OTHER_RUNNERS: [&str; 8] = ["ava", "mocha", "jest", "tape", "tap", "uvu", "jasmine", "qunit"];
+const OTHER_RUNNERS: [&str; 7] = ["ava", "mocha", "tape", "tap", "uvu", "jasmine", "qunit"];
 /// Folders whose test-like files are not tests of the project, or only material for them.
 const NOT_TESTS: [&str; 8] =
     ["docs", "examples", "example", "benchmark", "benchmarks", "fixtures", "fixture", "__fixtures__"];
@@ -50,19 +52,22 @@ pub(super) fn read(
 
 /// Who runs the tests, and the files with tests.
 fn runner(tree: &Tree, manifest: &serde_json::Value) -> Option<(RunnerKind, Vec<String>)> {
-    let named = |kind: &str| manifest[kind].get("vitest").is_some();
-    let of_node = || (RunnerKind::NodeTest, test_files(tree, &|_, text| text.contains("node:test")));
-    // Its functions may be global; then only the name of a file says that it holds tests.
-    let is_named_so = |path: &str| path.contains(".test.") || path.contains(".spec.");
-    let of_vitest =
-        || (RunnerKind::Vitest, test_files(tree, &|path, text| text.contains("vitest") || is_named_so(path)));
-    let found = if named("devDependencies") || named("dependencies") { of_vitest() } else { of_node() };
+    let named =
+        |package: &str| ["devDependencies", "dependencies"].iter().any(|kind| manifest[*kind].get(package).is_some());
+    // Functions of other runners may be global; then only the name of a file says that it holds tests.
+    let is_named_so = |path: &str| path.contains(".test.") || path.contains(".spec.") || path.contains("__tests__/");
+    let of_node = test_files(tree, &|_, text| text.contains("node:test"));
+    let other = || {
+        let (package, runner) = PACKAGES.iter().find(|(package, _)| named(package))?;
+        Some((*runner, test_files(tree, &|path, text| text.contains(package) || is_named_so(path))))
+    };
+    let found = if of_node.is_empty() { other()? } else { (RunnerKind::NodeTest, of_node) };
     Some(found).filter(|(_, files)| !files.is_empty())
 }
 
 /// The package that has the runner.
 fn package_of(runner: RunnerKind) -> Option<&'static str> {
-    (runner == RunnerKind::Vitest).then_some("vitest")
+    PACKAGES.iter().find(|(_, own)| *own == runner).map(|(package, _)| *package)
 }
 
 /// Files that declare tests and are wanted by path and text.
@@ -126,6 +131,6 @@ mod tests {
         let error = project(&[("package.json", r#"{"name": "thing", "devDependencies": {"ava": "6"}}"#)])
             .expect_err("no tests")
             .to_string();
-        assert!(error.contains("`thing` has no tests for `node:test` or vitest (it uses ava)"), "{error}");
+        assert!(error.contains("`thing` has no tests for `node:test`, vitest or jest (it uses ava)"), "{error}");
     }
 }

@@ -23,6 +23,8 @@ const RUNNER_FILES: &[(&str, &str)] = &[
     ("channel.mjs", include_str!("basis_runner/channel.mjs")),
     ("evaluate.mjs", include_str!("basis_runner/evaluate.mjs")),
     ("file.mjs", include_str!("basis_runner/file.mjs")),
+    ("jest.mjs", include_str!("basis_runner/jest.mjs")),
+    ("jest_reporter.mjs", include_str!("basis_runner/jest_reporter.mjs")),
     ("main.mjs", include_str!("basis_runner/main.mjs")),
     ("node_test.mjs", include_str!("basis_runner/node_test.mjs")),
     ("reporter.mjs", include_str!("basis_runner/reporter.mjs")),

@@ -42,8 +42,8 @@ pub(super) fn run_tests(
     let Assembled { mut report, symptoms } = assemble(&output, selection, &secrets);
     let seen = symptoms.into_iter().filter(|(test, _)| selection.symptoms && report.outcomes.contains_key(test));
     let mut seen: Vec<Symptom> = seen.map(|(test, event)| symptom(test, event, layers)).collect();
-    // vitest shows compared values in words only; so the call is looked at alone.
-    if environment.setup().runner == RunnerKind::Vitest {
+    // Others show compared values in words only; so the call is looked at alone.
+    if environment.setup().runner != RunnerKind::NodeTest {
         observe(backend, environment, layers, limits, &mut seen)?;
     }
     for symptom in seen {

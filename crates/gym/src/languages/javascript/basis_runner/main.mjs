@@ -5,16 +5,17 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
 import { channel, instructions } from './channel.mjs';
+import { jest } from './jest.mjs';
 import { nodetest } from './node_test.mjs';
 import { vitest } from './vitest.mjs';
 
 // What each runner is started with for one test file.
-const RUNNERS = { nodetest, vitest };
+const RUNNERS = { jest, nodetest, vitest };
 const asked = instructions();
 const emit = channel(asked.nonce);
 
 function run(path, key) {
-  const options = RUNNERS[asked.runner]({ ...asked, path, key });
+  const options = RUNNERS[asked.runner]({ path, canaries: asked.canaries });
   // What runs away is ended by its processor time: wall time also passes on a busy machine.
   const limit = asked.processor ? `ulimit -S -t ${asked.processor} && ulimit -H -t ${asked.processor + 1} && ` : '';
   const command = ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...options];

@@ -1,10 +1,9 @@
 // Starts one test file with vitest, with a configuration that is ours and canaries beside its tests. The process that reports runs no
 // code of the project: vitest has a process for that.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 
-export function vitest({ path, key, canaries: [passing, failing] }) {
-  const folder = `/tmp/${key}`;
-  mkdirSync(folder);
+export function vitest({ path, canaries: [passing, failing] }) {
+  const folder = mkdtempSync('/tmp/run-');
   const setup = `import { test, expect } from 'vitest';
 test('${passing}', () => { expect(1 + 1).toBe(2); });
 test('${failing}', () => { expect(1 + 1).toBe(3); });
