@@ -29,7 +29,7 @@ pub struct TestSetup {
     /// Directories to put on Python's import path, relative to the project; the empty string is its root.
     pub import_roots: Vec<String>,
     /// What has to be installed; the project itself is never among it. For Python requirements as `pip` takes them, for Rust the texts of
-    /// `Cargo.toml` and `Cargo.lock`.
+    /// `Cargo.toml` and `Cargo.lock`, for JavaScript a manifest and its lock as JSON.
     pub requirements: Vec<String>,
     /// A date such as `2024-06-01`: versions that were released on it or later are not installed. `None` takes the newest ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,19 +58,30 @@ pub enum RunnerKind {
     Pytest,
     /// Cargo with the standard test harness.
     Cargo,
+    /// `node:test`, with the shipped reporter.
+    NodeTest,
+    /// vitest from the environment, with the shipped reporter and a configuration of ours.
+    Vitest,
+    /// jest from the environment, with the shipped reporter and a configuration of ours.
+    Jest,
 }
 
 impl RunnerKind {
-    /// Whether suites belong to real packages, which take their time; those of generated packages take milliseconds.
+    /// Whether it runs the tests of real packages, which take their time.
     pub fn is_real(self) -> bool {
         self != Self::Plain
+    }
+
+    /// Whether its runs are limited by processor time.
+    pub fn limits_processor(self) -> bool {
+        matches!(self, Self::Pytest | Self::NodeTest | Self::Vitest | Self::Jest)
     }
 }
 
 /// Where a project came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// `path`, `pypi`, `git` or `generated`.
+    /// `path`, `pypi`, `crate`, `npm`, `git` or `generated`.
     pub source: String,
     /// What the source needs to make it again: a path, `name==version`, an address, or a seed.
     pub locator: String,

@@ -31,7 +31,7 @@ pub struct Blow {
     pub grade: Grade,
 }
 
-/// Tries every attack of the task's skill on it; those that find no hold are left out.
+/// Tries every attack of the task's skill and language on it; those that find no hold are left out.
 pub fn strike(workshop: &Workshop, task: &Task) -> Vec<Blow> {
     on(task).filter_map(|attack| blow(workshop, attack, task)).collect()
 }

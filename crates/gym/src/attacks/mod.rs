@@ -7,6 +7,7 @@ mod answers;
 pub mod battery;
 mod configuration;
 mod equality;
+mod javascript;
 mod leaks;
 mod outcomes;
 mod process;
@@ -74,8 +75,9 @@ const FAMILIES: &[Family] = &[
     python(sources::ATTACKS),
     python(outcomes::ATTACKS),
     python(suites::ATTACKS),
-    python(leaks::ATTACKS),
+    Family { language: None, attacks: leaks::ATTACKS },
     Family { language: Some("rust"), attacks: rust::ATTACKS },
+    Family { language: Some("javascript"), attacks: javascript::ATTACKS },
 ];
 
 /// Every attack, family by family.

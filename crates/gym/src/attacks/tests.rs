@@ -89,7 +89,8 @@ fn document(blows: &[Blow]) -> String {
         skills.join(" | "),
         " --- |".repeat(skills.len())
     );
-    for attack in all() {
+    let elsewhere = |attack: &&Attack| attack.name.starts_with("js_");
+    for attack in all().filter(|attack| !elsewhere(attack)) {
         let cells = skills.iter().map(|skill| {
             let own = |blow: &&Blow| blow.attack == attack.name && blow.skill == *skill;
             match (blows.iter().any(|blow| own(&blow)), breaches.iter().any(own)) {
@@ -99,6 +100,10 @@ fn document(blows: &[Blow]) -> String {
             }
         });
         let _ = writeln!(text, "| {} | {} | {} |", attack.name, attack.seen_in, cells.collect::<Vec<_>>().join(" | "));
+    }
+    text += "\nTasks in JavaScript have attacks of their own, which the tests of that language try.\n\n| attack | seen in |\n| --- | --- |\n";
+    for attack in all().filter(elsewhere) {
+        let _ = writeln!(text, "| {} | {} |", attack.name, attack.seen_in);
     }
     let _ = write!(text, "\n{} attacks.\n", all().count());
     text

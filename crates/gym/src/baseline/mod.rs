@@ -13,7 +13,7 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 use serde::{Deserialize, Serialize};
 
 use crate::languages::{Coverage, Environment, Health, Selection, Status, TestOutcome, TestReport};
-use crate::project::{Project, RunnerKind};
+use crate::project::Project;
 use crate::record::TestId;
 use crate::tree::LayerStore;
 
@@ -121,7 +121,7 @@ pub fn baseline(
     }
     let layer = layers.layer(&project.tree)?;
     let runner = project.tests.runner;
-    let within = (runner == RunnerKind::Pytest).then_some(HEALTHY_PROCESSOR);
+    let within = runner.limits_processor().then_some(HEALTHY_PROCESSOR);
     let suite = Selection::files(project.tests.files.iter()).within(within);
     let suite = Selection { patience: Some(SLOW_TEST), ..suite };
     let healthy = Limits { wall: limits.wall.max(HEALTHY_WALL), ..limits.clone() };
@@ -131,7 +131,7 @@ pub fn baseline(
     let first = run(&suite, &healthy)?;
     let useful = of_use(&first);
     let second = match runner {
-        RunnerKind::Pytest if !useful.is_empty() => {
+        real if real.is_real() && !useful.is_empty() => {
             // Tracing makes a suite several times slower and its report long.
             let traced = Selection::tests(&useful).with_coverage().within(within.map(|limit| limit * 4));
             run(&traced, &Limits { output_bytes: limits.output_bytes.max(COVERAGE_BYTES), ..healthy })?

@@ -57,10 +57,13 @@ impl Twins {
         let (file, inside) = id.split_once("::")?;
         let source = self.files.text(file).or_else(|| tree.text(file))?;
         let parts: Vec<&str> = inside.split("::").collect();
-        let test = of_path(file)?.comparison(source, &parts)?;
+        let language = of_path(file)?;
+        let test = language.comparison(source, &parts)?;
         let own = *parts.last()?;
         let names: Vec<String> = ('b'..).take(VALUES * COPIES).map(|letter| format!("{own}_{letter}")).collect();
-        if names.iter().any(|name| source.contains(&format!(" {name}("))) {
+        let around = &parts[..parts.len() - 1];
+        let is_taken = |name: &String| language.comparison(source, &[around, &[name.as_str()]].concat()).is_some();
+        if names.iter().any(is_taken) {
             return None;
         }
         // As often as the right value there are others, so that neither the most frequent nor any other can be told to be right.
@@ -84,9 +87,9 @@ impl Twins {
     }
 }
 
-/// Whether a name stands in the file once.
+/// Whether a name stands in the file once, or not as a word.
 fn is_only_mention(source: &str, name: &str) -> bool {
-    source.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word == name).count() == 1
+    source.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word == name).count() <= 1
 }
 
 #[cfg(test)]
@@ -123,5 +126,21 @@ mod tests {
         let mut tree = Tree::new();
         tree.insert("t.py", "def test_a():\n    assert f(1)\n");
         assert!(Twins::of(&tree, &["t.py::test_a".to_owned()], [0; 32]).is_none());
+    }
+
+    #[test]
+    fn tests_in_javascript_have_copies_too() {
+        let mut tree = Tree::new();
+        let text = "test('a b', () => {\n  assert.equal(f(1), 2);\n});\n\ndescribe('s', () => {\n  it('c', () => {\n    assert.deepEqual(f(1), [2]);\n  });\n});\n";
+        tree.insert("t.test.js", text);
+        let ids = ["t.test.js::a b".to_owned(), "t.test.js::s::c".to_owned()];
+        let twins = Twins::of(&tree, &ids, [1; 32]).expect("both compare");
+        assert_eq!(twins.expected.len(), 8);
+        assert!(twins.expected.contains_key("t.test.js::s::c_b"));
+        let text = twins.files.text("t.test.js").unwrap();
+        let wrong = twins.expected.values().filter(|honest| !**honest).count();
+        assert_eq!(text.matches(", 3)").count() + text.matches("[2, null]").count(), wrong);
+        assert!(text.contains("  it('c_b', () => {"), "{text}");
+        assert!(crate::languages::javascript::syntax::is_valid(text), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
 use crate::languages::{self, Environment, Health, Selection, Surroundings, TestReport, Toolchains};
-use crate::project::{RunnerKind, TestSetup};
+use crate::project::TestSetup;
 use crate::tree::{LayerStore, Tree};
 
 /// Wall time of one run of the suite of a real package at least.
@@ -144,9 +144,9 @@ impl Workshop {
 
     /// Suites of real packages take their time.
     pub fn suite_limits(&self, tests: &TestSetup) -> Limits {
-        let wall = match tests.runner {
-            RunnerKind::Plain => self.grading_limits.wall,
-            _ => self.grading_limits.wall.max(REAL_WALL),
+        let wall = match tests.runner.is_real() {
+            false => self.grading_limits.wall,
+            true => self.grading_limits.wall.max(REAL_WALL),
         };
         Limits { wall, ..self.grading_limits.clone() }
     }

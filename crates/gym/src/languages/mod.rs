@@ -6,6 +6,7 @@
 mod comparison;
 mod coverage;
 mod environment;
+pub mod javascript;
 pub mod python;
 mod report;
 pub mod rust;
@@ -31,7 +32,7 @@ use crate::record::{Mutation, TestId};
 use crate::tree::LayerStore;
 
 /// All languages.
-pub static ALL: &[&dyn Language] = &[&python::Python, &rust::Rust];
+pub static ALL: &[&dyn Language] = &[&python::Python, &rust::Rust, &javascript::JavaScript];
 
 /// The language of a source file, by the end of its name.
 pub fn of_path(path: &str) -> Option<&'static dyn Language> {
@@ -43,6 +44,7 @@ pub fn of_runner(runner: RunnerKind) -> &'static dyn Language {
     match runner {
         RunnerKind::Plain | RunnerKind::Pytest => &python::Python,
         RunnerKind::Cargo => &rust::Rust,
+        RunnerKind::NodeTest | RunnerKind::Vitest | RunnerKind::Jest => &javascript::JavaScript,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// There is no such directory.
-    #[error("`{0}` is not a directory; name a Python project, or `pypi:<name>` for a package of the index")]
+    #[error("`{0}` is not a directory; name one with a Python or JavaScript project, or `pypi:<name>` or `npm:<name>`")]
     NotADirectory(PathBuf),
     /// There is no module or package in it.
     #[error("`{0}` has no Python package or module; expected one at the top or in `src`")]
@@ -16,6 +16,27 @@ pub enum SourceError {
         "`{0}` has no tests; expected files called `test_*.py` or `*_test.py`; name a directory with its tests, such as a checkout"
     )]
     NoTests(String),
+    /// There are no tests of JavaScript in it that can be run.
+    #[error(
+        "`{project}` has no tests for `node:test`, vitest or jest{others}; name a directory with its tests, such as a checkout: most packages of npm are published without"
+    )]
+    NoScriptTests {
+        /// The project.
+        project: String,
+        /// What it uses instead, in parentheses, or the empty string.
+        others: String,
+    },
+    /// The package was named in another way than `name` or `name@version`.
+    #[error("`npm:{0}` is not `npm:<name>` or `npm:<name>@<version>`")]
+    NpmRequirement(String),
+    /// The package could not be fetched.
+    #[error("`npm:{requirement}` could not be fetched: {reason}")]
+    FetchNpm {
+        /// What was asked for.
+        requirement: String,
+        /// Why not, in one line.
+        reason: String,
+    },
     /// The package was named in another way than `name` or `name==version`.
     #[error("`pypi:{0}` is not `pypi:<name>` or `pypi:<name>==<version>`")]
     Requirement(String),

@@ -6,8 +6,10 @@ pub mod generated;
 pub mod git;
 pub mod history;
 mod ini;
+mod javascript;
 mod layout;
 mod metadata;
+pub mod npm;
 pub mod path;
 pub mod pypi;
 
@@ -32,7 +34,7 @@ pub struct Opened {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Opens what `locator` names: `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, `generated:<seed>`, `git:<address>`, an address that begins with `https://`, or a
+/// Opens what `locator` names: `pypi:<name>[==<version>]`, `crate:<name>[@<version>]`, `npm:<name>[@<version>]`, `generated:<seed>`, `git:<address>`, an address that begins with `https://`, or a
 /// directory; a directory with a repository in it is read from there, at a `revision` if one is named. Downloads are kept in `downloads`.
 ///
 /// # Errors
@@ -63,10 +65,17 @@ fn of_repository(
     let Snapshot { tree, left_out } = repository.snapshot(&repository.head)?;
     let at = Revision { commit: repository.head.clone(), date: date(repository.time), is_fix: false };
     let origin = Origin { revision: Some(at), ..Origin::new("git", address) };
+    // Commits of these are not taken apart yet: the repository is only a place to read from.
     if crates::is_manifest_alone(&|name| tree.contains(name)) {
-        // Commits of Rust are not taken apart yet: the repository is only a place to read from.
         let project = crates::of_tree(tree, origin, toolchains, downloads)?;
         return Ok(Opened { project, repository: None, left_out });
+    }
+    if tree.contains("package.json") {
+        let directory = downloads.layer(&tree)?;
+        if javascript::is_one(&directory) {
+            let project = javascript::read(&directory, origin, toolchains, downloads)?;
+            return Ok(Opened { project, repository: None, left_out });
+        }
     }
     let mut project = path::project(tree, &repository.name(), origin)?;
     project.tests.before = Some(next_month(repository.time));
@@ -80,11 +89,22 @@ fn of_package(locator: &str, toolchains: &Toolchains, downloads: &LayerStore) ->
     if let Some(requirement) = locator.strip_prefix("pypi:") {
         return pypi::open(requirement, &toolchains.python, downloads);
     }
+    if let Some(requirement) = locator.strip_prefix("npm:") {
+        return npm::open(requirement, toolchains, downloads);
+    }
     if let Some(requirement) = locator.strip_prefix("crate:") {
         return crates::open(requirement, toolchains, downloads);
     }
     match Path::new(locator) {
         directory if crates::is_crate(directory) => crates::open_path(directory, toolchains, downloads),
+        directory if javascript::is_one(directory) => {
+            javascript::read(&absolute(directory), path::origin(directory), toolchains, downloads)
+        }
         directory => path::open(directory),
     }
+}
+
+/// Where a directory really is.
+fn absolute(directory: &Path) -> std::path::PathBuf {
+    directory.canonicalize().unwrap_or_else(|_| directory.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::metadata::{self, Metadata};
-use super::{SourceError, layout};
+use super::{SourceError, absolute, layout};
 use crate::project::{Origin, Project, RunnerKind, TestSetup};
 use crate::tree::Tree;
 
@@ -12,9 +12,13 @@ use crate::tree::Tree;
 /// # Errors
 /// [`SourceError`] when it is no directory, or has no package or no tests.
 pub fn open(directory: &Path) -> Result<Project, SourceError> {
-    let absolute = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-    let origin = Origin::new("path", absolute.display().to_string());
-    read(&absolute, origin)
+    read(&absolute(directory), origin(directory))
+}
+
+/// Where a project in a local directory comes from.
+pub(super) fn origin(directory: &Path) -> Origin {
+    let locator = absolute(directory).display().to_string();
+    Origin::new("path", locator)
 }
 
 /// Reads a project from a directory that some source has filled.

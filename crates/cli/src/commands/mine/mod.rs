@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A directory, a git repository (a directory, `https://…`, or `git:<address>`), `pypi:<name>[==<version>]`,
-    /// `crate:<name>[@<version>]`, or `generated:<seed>`
+    /// `crate:<name>[@<version>]`, `npm:<name>[@<version>]`, or `generated:<seed>`
     source: String,
     /// Branch, tag or commit of a git repository; default: what it shows by itself
     #[arg(long, value_name = "REVISION")]
