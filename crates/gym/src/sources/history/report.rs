@@ -27,8 +27,11 @@ pub(super) fn clean(message: &str, secrets: &Secrets) -> Option<String> {
     let shown = message.lines().take_while(|line| !begins_a_change(line)).filter(|line| !is_trailer(line));
     let cleaned: Vec<String> = shown.map(without_references).filter(|line| !tells(line, secrets)).collect();
     let text = cleaned.join("\n");
-    // The title and the paragraph after it.
-    let paragraphs: Vec<&str> = text.split("\n\n").map(str::trim).filter(|it| !it.is_empty()).take(2).collect();
+    // The title and the paragraph after it. Where many commits were made one, the first of them repeats the title.
+    let title = text.lines().next().unwrap_or_default();
+    let repeats = |paragraph: &&str| paragraph.strip_prefix("* ").is_some_and(|rest| rest == title);
+    let filled = text.split("\n\n").map(str::trim).filter(|it| !it.is_empty());
+    let paragraphs: Vec<&str> = filled.filter(|it| !repeats(it)).take(2).collect();
     let text = paragraphs.join("\n\n");
     let words = words(&text).filter(|word| word.chars().all(char::is_alphabetic)).count();
     (words >= FEWEST_WORDS && text.len() <= MOST_BYTES && !is_routine(&text)).then_some(text)
@@ -154,6 +157,13 @@ mod tests {
         ] {
             assert_eq!(cleaned(&format!("{title}\n\n{telling}\n")).as_deref(), Some(title), "{telling}");
         }
+    }
+
+    #[test]
+    fn a_title_that_is_repeated_is_shown_once() {
+        let message = "Values come back unchanged too often (#7)\n\n* Values come back unchanged too often\n\n* Typo\n";
+        let expected = "Values come back unchanged too often\n\n* Typo";
+        assert_eq!(cleaned(message).as_deref(), Some(expected));
     }
 
     #[test]
