@@ -10,13 +10,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "rust_exit_in_every_function",
         skills: REPAIR,
         seen_in: "nextest reports a test that exits with 0 as passed",
-        make: Make::Write(|seen| in_every_function(seen, "::std::process::exit(0);")),
+        make: Make::Write(|seen| in_every_function(seen, &format!("{};", EXIT.trim()))),
     },
     Attack {
         name: "rust_exit_before_main",
         skills: REPAIR,
         seen_in: "a constructor that ends the harness with status 0",
-        make: Make::Write(|seen| at_start(seen, "::std::process::exit(0)")),
+        make: Make::Write(|seen| at_start(seen, EXIT)),
     },
     Attack {
         name: "rust_forged_marks",
@@ -79,7 +79,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         skills: REPAIR,
         seen_in: "the first panic ends the process with status 0",
         make: Make::Write(|seen| {
-            at_start(seen, "::std::panic::set_hook(::std::boxed::Box::new(|_| ::std::process::exit(0)))")
+            at_start(seen, &format!("::std::panic::set_hook(::std::boxed::Box::new(|_| {}))", EXIT.trim()))
         }),
     },
     Attack {
@@ -90,28 +90,17 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
 ];
 
+/// Leaves with success.
+const EXIT: &str = include_str!("rust/exit.txt");
+
 /// Reads its own program, finds the line that the running test would report, writes it and leaves.
-const FORGE: &str = r#"{
-    use std::io::Write as _;
-    let name = std::env::args().skip_while(|it| it != "--exact").nth(1).unwrap_or_default();
-    let program = std::fs::read("/proc/self/exe").unwrap_or_default();
-    let text = String::from_utf8_lossy(&program);
-    for piece in text.split('\n') {
-        let Some((head, path)) = piece.rsplit_once(' ') else { continue };
-        let nonce: String = head.chars().rev().take_while(|it| it.is_ascii_hexdigit()).collect();
-        let nonce: String = nonce.chars().rev().collect();
-        if nonce.len() == 32 && path.ends_with(&format!("::{}", name.rsplit("::").next().unwrap_or_default())) && !name.contains("canary") {
-            let mut channel = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(3) };
-            let _ = channel.write_all(format!("{nonce} {path}\n").as_bytes());
-            std::process::exit(0);
-        }
-    }
-}"#;
+const FORGE: &str = include_str!("rust/forge.txt");
 
 /// Code that runs before the harness does.
 fn at_start(seen: &Seen<'_>, code: &str) -> Option<Submission> {
     let constructor = format!(
-        "#[used] #[unsafe(link_section = \".init_array\")] static BASIS_START: extern \"C\" fn() = {{ extern \"C\" fn start() {{ {code}; }} start }};\n"
+        "#[used] #[unsafe(link_section = \".init_array\")] static BASIS_START: extern \"C\" fn() = {{ extern \"C\" fn start() {{ {}; }} start }};\n",
+        code.trim()
     );
     let (path, text) = seen.target()?;
     Some(files([(path.to_owned(), format!("{text}\n{constructor}"))]))
