@@ -31,8 +31,8 @@ impl Probes {
     /// # Errors
     /// Only failures of infrastructure.
     pub fn of(workshop: &Workshop, record: &BugRecord) -> Result<Self, InvalidCause> {
-        // Calls are evaluated by the interpreter.
-        if record.tests.runner == RunnerKind::Cargo {
+        // Calls are evaluated by the interpreter of Python: other languages have no probes yet.
+        if !matches!(record.tests.runner, RunnerKind::Plain | RunnerKind::Pytest) {
             return Ok(Self::default());
         }
         let (path, asked) = (&record.change.main().path, asked(record));
