@@ -74,7 +74,7 @@ impl RunnerKind {
 
     /// Whether its runs are limited by processor time.
     pub fn limits_processor(self) -> bool {
-        matches!(self, Self::Pytest | Self::NodeTest | Self::Vitest | Self::Jest)
+        self.is_real()
     }
 }
 

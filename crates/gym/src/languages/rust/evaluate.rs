@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits, SandboxError};
 use serde::Deserialize;
@@ -32,6 +33,7 @@ pub(super) fn evaluate(
     layers: &[PathBuf],
     calls: &[Call],
     limits: &Limits,
+    processor: Option<Duration>,
 ) -> Result<Vec<Observation>, SandboxError> {
     let mut observations = vec![Observation::default(); calls.len()];
     let mut left: BTreeSet<usize> = (0..calls.len()).collect();
@@ -59,7 +61,7 @@ pub(super) fn evaluate(
         };
         for (root, name, index) in &probes.tests {
             let Some(program) = programs.get(root) else { continue };
-            let output = sandbox.exec(&test_command(program, name))?;
+            let output = sandbox.exec(&test_command(program, name, processor))?;
             let line = serde_json::from_slice::<Line>(&output.report.bytes).ok();
             if let Some(line) = line.filter(|line| line.nonce == secrets.nonce) {
                 observations[*index] = Observation { value: line.value, exception: line.panic };

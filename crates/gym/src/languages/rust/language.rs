@@ -125,8 +125,8 @@ impl languages::Environment for Environment {
         layers: &[PathBuf],
         calls: &[Call],
         limits: &Limits,
-        _: Option<Duration>,
+        processor: Option<Duration>,
     ) -> Result<Vec<Observation>, SandboxError> {
-        evaluate(backend, self, layers, calls, limits)
+        evaluate(backend, self, layers, calls, limits, processor)
     }
 }

@@ -18,6 +18,10 @@ use crate::record::TestId;
 
 /// The exit status of a harness whose test failed.
 const FAILED: i32 = 101;
+/// The signal `SIGXCPU`.
+const PROCESSOR_TIME_IS_UP: i32 = 24;
+/// Processor time of a test where nothing else is asked for.
+const LONGEST_TEST: Duration = Duration::from_secs(60);
 
 /// Runs the selected tests of the tree that `layers` make, lowest first.
 ///
@@ -35,7 +39,7 @@ pub(super) fn run_tests(
     let mut report = Report { outcomes: BTreeMap::new(), health: Health::Sound, duration: Duration::ZERO };
     if !plan.programs.is_empty() {
         let mut sandbox = backend.create(&environment.spec(layers.to_vec(), limits.clone()))?;
-        let ran = report.run(sandbox.as_mut(), &plan, &secrets, selection.symptoms);
+        let ran = report.run(sandbox.as_mut(), &plan, &secrets, selection);
         sandbox.destroy()?;
         ran?;
     }
@@ -58,7 +62,7 @@ impl Report {
         sandbox: &mut dyn Sandbox,
         plan: &Plan,
         secrets: &Secrets,
-        symptoms: bool,
+        selection: &Selection,
     ) -> Result<(), SandboxError> {
         let built = build(sandbox, plan)?;
         self.duration += built.duration;
@@ -75,9 +79,10 @@ impl Report {
                 return Ok(());
             };
             for run in runs {
-                let output = sandbox.exec(&test_command(program, &run.name))?;
+                let output = sandbox.exec(&test_command(program, &run.name, selection.processor))?;
                 self.duration += output.duration;
-                if let Some(health) = self.add(target.root.as_str(), run, &output, (plan, secrets, symptoms)) {
+                if let Some(health) = self.add(target.root.as_str(), run, &output, (plan, secrets, selection.symptoms))
+                {
                     self.health = health;
                     return Ok(());
                 }
@@ -95,7 +100,7 @@ impl Report {
         (plan, secrets, symptoms): (&Plan, &Secrets, bool),
     ) -> Option<Health> {
         match output.outcome {
-            Outcome::TimedOut => return Some(Health::TimedOut),
+            Outcome::TimedOut | Outcome::Signalled(PROCESSOR_TIME_IS_UP) => return Some(Health::TimedOut),
             Outcome::OutOfMemory => return Some(Health::OutOfMemory),
             _ => {}
         }
@@ -135,8 +140,13 @@ fn outcome(status: Status, detail: String, duration: Duration) -> TestOutcome {
 }
 
 /// A test alone in its process.
-pub(super) fn test_command(program: &str, name: &str) -> Command {
-    Command { report: true, ..Command::new([program, "--exact", name, "--test-threads=1", "--nocapture"]) }
+///
+/// Its processor time is limited, because code that runs in circles would else be waited for.
+pub(super) fn test_command(program: &str, name: &str, processor: Option<Duration>) -> Command {
+    let seconds = processor.unwrap_or(LONGEST_TEST).as_secs().max(1);
+    let limited = format!("ulimit -S -t {seconds}; ulimit -H -t {}; exec \"$@\"", seconds + 5);
+    let argv = ["sh", "-c", &limited, "sh", program, "--exact", name, "--test-threads=1", "--nocapture"];
+    Command { report: true, ..Command::new(argv) }
 }
 
 /// How a build ended.

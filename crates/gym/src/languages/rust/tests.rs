@@ -91,6 +91,14 @@ fn is_ignored() {}
 }
 
 #[test]
+fn a_test_that_runs_in_circles_is_ended_by_its_processor_time() {
+    let tests = "#[test]\nfn a() { loop { std::hint::spin_loop(); } }\n";
+    let selection = Selection::files(["tests/api.rs"]).within(Some(std::time::Duration::from_secs(1)));
+    let report = run(|project| project.tree.insert("tests/api.rs", tests), Some(selection));
+    assert_eq!(report.health, Health::TimedOut);
+}
+
+#[test]
 fn a_foreign_line_in_the_report_spoils_it() {
     let forge = "pub fn total_capped(_: &[i64], _: i64) -> i64 { use std::io::Write as _; \
                  let mut channel = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(3) }; \
