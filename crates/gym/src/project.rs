@@ -67,14 +67,9 @@ pub enum RunnerKind {
 }
 
 impl RunnerKind {
-    /// Whether it runs the tests of real packages, which take their time.
+    /// Whether it runs the tests of real packages, which take their time; what runs of them may take is processor time then.
     pub fn is_real(self) -> bool {
         self != Self::Plain
-    }
-
-    /// Whether its runs are limited by processor time.
-    pub fn limits_processor(self) -> bool {
-        self.is_real()
     }
 }
 

@@ -96,6 +96,13 @@ impl Tree {
         self.files.insert(path.into(), bytes.into());
     }
 
+    /// This tree with the files of another one on top.
+    #[must_use]
+    pub fn with(mut self, other: &Tree) -> Self {
+        other.iter().for_each(|(path, bytes)| self.insert(path, bytes));
+        self
+    }
+
     /// Removes a file; returns whether it was there.
     pub fn remove(&mut self, path: &str) -> bool {
         self.files.remove(path).is_some()

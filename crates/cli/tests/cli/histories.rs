@@ -5,25 +5,7 @@ use std::time::{Duration, Instant};
 
 use basis_gym::pack::Pack;
 
-use crate::support::World;
-
-const BUGGY: &str = "\
-def cap_value(value, low, high):
-    \"\"\"Return value, but at least low and at most high.\"\"\"
-    if value < low:
-        return high
-    if value > high:
-        return high
-    return value
-
-
-def total_capped(values, high):
-    \"\"\"Return the sum of values, each at most high, plus 1.\"\"\"
-    total = 1
-    for value in values:
-        total = total + cap_value(value, 0, high)
-    return total
-";
+use crate::support::{MODULE, World};
 
 const TESTS: &str = "\
 from pkg.limits import cap_value, total_capped
@@ -76,23 +58,22 @@ fn history(world: &World) {
         git(&["commit", "--quiet", "--message", message]);
     };
     git(&["init", "--quiet", "--initial-branch", "main"]);
+    let buggy = MODULE.replacen("return low", "return high", 1);
     let metadata = "[project]\nname = \"pkg\"\nversion = \"1\"\nlicense = \"MIT\"\n";
     let start = [
         ("pyproject.toml", metadata),
         ("pkg/__init__.py", ""),
-        ("pkg/limits.py", BUGGY),
+        ("pkg/limits.py", &buggy),
         ("tests/test_limits.py", TESTS),
     ];
     commit("Start", &start);
     commit("Say more", &[("README.md", "Limits.\n")]);
-    let fixed = BUGGY.replacen("return high", "return low", 1);
     let tests = format!("{TESTS}{MORE_TESTS}");
-    let repair =
-        [("pkg/limits.py", fixed.as_str()), ("tests/test_limits.py", &tests), ("CHANGES.md", "Small values.\n")];
+    let repair = [("pkg/limits.py", MODULE), ("tests/test_limits.py", &tests), ("CHANGES.md", "Small values.\n")];
     commit("Small values come back as the upper bound (#3)", &repair);
     let more = format!("{tests}\n\ndef test_empty():\n    assert total_capped([], 5) == 1\n");
     commit("Test the empty sum", &[("tests/test_limits.py", &more)]);
-    commit("Shorten", &[("pkg/limits.py", &fixed.replace("total = total + cap", "total += cap"))]);
+    commit("Shorten", &[("pkg/limits.py", &MODULE.replace("total = total + cap", "total += cap"))]);
 }
 
 #[test]

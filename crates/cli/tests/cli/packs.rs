@@ -4,25 +4,7 @@ use basis_gym::episode::{Grade, Score};
 use basis_gym::store::{self, EpisodeFilter, Reader, Regrader};
 use serde_json::Value;
 
-use crate::support::World;
-
-const MODULE: &str = "\
-def cap_value(value, low, high):
-    \"\"\"Return value, but at least low and at most high.\"\"\"
-    if value < low:
-        return low
-    if value > high:
-        return high
-    return value
-
-
-def total_capped(values, high):
-    \"\"\"Return the sum of values, each at most high, plus 1.\"\"\"
-    total = 1
-    for value in values:
-        total = total + cap_value(value, 0, high)
-    return total
-";
+use crate::support::{MODULE, World};
 
 const TESTS: &str = "\
 from pkg.limits import cap_value, total_capped

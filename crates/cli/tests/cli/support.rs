@@ -3,6 +3,25 @@
 use std::path::Path;
 use std::process::Command;
 
+/// A module of two functions, of which one calls the other.
+pub(crate) const MODULE: &str = "\
+def cap_value(value, low, high):
+    \"\"\"Return value, but at least low and at most high.\"\"\"
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return value
+
+
+def total_capped(values, high):
+    \"\"\"Return the sum of values, each at most high, plus 1.\"\"\"
+    total = 1
+    for value in values:
+        total = total + cap_value(value, 0, high)
+    return total
+";
+
 /// An empty directory in which the program runs.
 pub(crate) struct World {
     dir: tempfile::TempDir,

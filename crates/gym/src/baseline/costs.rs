@@ -63,7 +63,7 @@ impl Costs {
     /// two measurements do not show.
     pub(super) fn processor(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
         let needed = (self.usual(tests).processor * PATIENCE).max(SHORTEST).as_secs_f64().ceil();
-        self.runner.limits_processor().then(|| Duration::from_secs((needed as u64).next_power_of_two()))
+        self.runner.is_real().then(|| Duration::from_secs((needed as u64).next_power_of_two()))
     }
 }
 

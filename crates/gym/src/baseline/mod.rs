@@ -121,7 +121,7 @@ pub fn baseline(
     }
     let layer = layers.layer(&project.tree)?;
     let runner = project.tests.runner;
-    let within = runner.limits_processor().then_some(HEALTHY_PROCESSOR);
+    let within = runner.is_real().then_some(HEALTHY_PROCESSOR);
     let suite = Selection::files(project.tests.files.iter()).within(within);
     let suite = Selection { patience: Some(SLOW_TEST), ..suite };
     let healthy = Limits { wall: limits.wall.max(HEALTHY_WALL), ..limits.clone() };

@@ -113,7 +113,7 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     }
     // Which copies must fail is a function of the submission, which cannot contain its own hash.
     let seed = blake3::hash(format!("{}{}", task.id, allowed.files.id().0).as_bytes());
-    let twins = Twins::of(&over(&buggy, &files), &repair.fail_to_pass, *seed.as_bytes());
+    let twins = Twins::of(&(*buggy).clone().with(&files), &repair.fail_to_pass, *seed.as_bytes());
     let healthy = || Some((fixed.clone(), Twins::of(&fixed, &repair.fail_to_pass, *seed.as_bytes())?));
     let changed = Tree::new();
     let changed = twins.as_ref().map_or(&changed, |twins| &twins.files);
@@ -145,13 +145,6 @@ fn with_hidden_tests(language: &dyn Language, submitted: &Tree, original: &Tree)
         }
     }
     files
-}
-
-/// A tree with other files on top.
-fn over(tree: &Tree, files: &Tree) -> Tree {
-    let mut whole = tree.clone();
-    files.iter().for_each(|(path, bytes)| whole.insert(path, bytes));
-    whole
 }
 
 /// The first copy that did not do what it must, where the healthy tree shows that it must.

@@ -6,6 +6,8 @@
 
 mod edit;
 mod file;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::HashSet;
 

@@ -211,8 +211,7 @@ fn record(
     guards: Guards,
     (symptoms, calls): (Vec<Symptom>, Vec<String>),
 ) -> BugRecord {
-    let mut buggy = project.tree.clone();
-    overlay.iter().for_each(|(path, bytes)| buggy.insert(path, bytes));
+    let buggy = project.tree.clone().with(overlay);
     BugRecord {
         id: identity(&project.tree, &buggy, &fail_to_pass, &pass_to_pass),
         project: project.name.clone(),

@@ -23,8 +23,9 @@ use crate::tree::LayerStore;
 const HOME: &str = "/opt/cargo";
 /// Where a sandbox builds.
 pub(super) const TARGET: &str = "/tmp/target";
-/// The archive of what was built before, below [`HOME`].
-const BUILT: &str = "built.tar";
+/// Where the archive of what was built before is in a sandbox, if there is one, and its name.
+const BUILT: &str = "/opt/built";
+const ARCHIVE: &str = "target.tar";
 /// Building all dependencies may take this long.
 const BUILD_WALL: Duration = Duration::from_secs(1800);
 /// Longer archives are not kept.
@@ -44,6 +45,7 @@ pub struct Environment {
     setup: TestSetup,
     pub(super) manifest: std::sync::Arc<Manifest>,
     home: PathBuf,
+    built: Option<PathBuf>,
     surroundings: Surroundings,
 }
 
@@ -67,14 +69,21 @@ impl Environment {
         let key = key(&toolchain, text, lock);
         let fetched =
             build(store, &format!("crates-{key}"), &|directory| fetch(&toolchain, &manifest, text, lock, directory))?;
-        let own = Self { toolchain, setup: setup.clone(), manifest: manifest.into(), home: fetched, surroundings };
+        let own = Self {
+            toolchain,
+            setup: setup.clone(),
+            manifest: manifest.into(),
+            home: fetched,
+            built: None,
+            surroundings,
+        };
         if !manifest::has_dependencies(lock) {
             return Ok(own);
         }
-        let home = build(store, &format!("built-{key}"), &|directory| {
+        let built = build(store, &format!("built-{key}"), &|directory| {
             own.build_dependencies(backend, store, text, lock, directory)
         })?;
-        Ok(Self { home, ..own })
+        Ok(Self { built: Some(built), ..own })
     }
 
     /// How tests are run.
@@ -97,6 +106,7 @@ impl Environment {
 
     fn mounts(&self) -> Vec<Mount> {
         let mut mounts = vec![Mount { source: self.home.clone(), target: HOME.to_owned() }];
+        mounts.extend(self.built.clone().map(|source| Mount { source, target: BUILT.to_owned() }));
         let root = &self.toolchain.root;
         if !root.starts_with("/usr") {
             mounts.push(Mount { source: root.clone(), target: root.display().to_string() });
@@ -139,21 +149,20 @@ impl Environment {
         let name = &self.manifest.name;
         let steps = format!(
             "cargo build --offline --locked --tests --quiet && cargo clean --offline --quiet -p {name} && \
-             tar -cf {BUILT} -C /tmp target"
+             tar -cf {ARCHIVE} -C /tmp target"
         );
         let output = sandbox.exec(&Command::new(["sh", "-c", &steps]))?;
         if output.outcome != Outcome::Exited(0) {
             return Err(RustError::Dependencies { step: "built", reason: last_lines(&output.stderr.text()) });
         }
-        std::fs::write(directory.join(BUILT), sandbox.read(BUILT, LONGEST_ARCHIVE)?)?;
-        sandbox.destroy()?;
-        write_home(directory, &self.toolchain, &self.home.join("vendor"))
+        std::fs::write(directory.join(ARCHIVE), sandbox.read(ARCHIVE, LONGEST_ARCHIVE)?)?;
+        Ok(sandbox.destroy()?)
     }
 }
 
 fn key(toolchain: &Toolchain, text: &str, lock: &str) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [toolchain.version.as_str(), &toolchain.root.display().to_string(), text, lock, "1"] {
+    for part in [toolchain.version.as_str(), &toolchain.root.display().to_string(), text, lock, "2"] {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
     hasher.finalize().to_hex()[..32].to_owned()
@@ -192,7 +201,7 @@ fn fetch(
     } else {
         std::fs::create_dir(&vendor)?;
     }
-    write_home(directory, toolchain, &vendor)
+    write_home(directory, toolchain)
 }
 
 /// Resolves what a manifest asks for and gives the text of the lock. It is kept in `store`, so that the answer stays the same.
@@ -244,18 +253,14 @@ fn run(cargo: &mut Process, step: &'static str) -> Result<(), RustError> {
 }
 
 /// The configuration that takes crates from where they are, and the wrapper.
-fn write_home(directory: &Path, toolchain: &Toolchain, vendor: &Path) -> Result<(), RustError> {
-    let own = directory.join("vendor");
-    if own != vendor {
-        copy(vendor, &own)?;
-    }
+fn write_home(directory: &Path, toolchain: &Toolchain) -> Result<(), RustError> {
     let config = format!(
         "[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = \"{HOME}/vendor\"\n"
     );
     std::fs::write(directory.join("config.toml"), config)?;
     let wrapper = format!(
         "#!/bin/sh\n# What was built before does not have to be built again.\n\
-         if [ ! -e {TARGET} ] && [ -f {HOME}/{BUILT} ]; then tar -xf {HOME}/{BUILT} -C /tmp; fi\nexec {} \"$@\"\n",
+         if [ ! -e {TARGET} ] && [ -f {BUILT}/{ARCHIVE} ]; then tar -xf {BUILT}/{ARCHIVE} -C /tmp; fi\nexec {} \"$@\"\n",
         toolchain.cargo().display()
     );
     std::fs::create_dir(directory.join("bin"))?;
@@ -263,11 +268,6 @@ fn write_home(directory: &Path, toolchain: &Toolchain, vendor: &Path) -> Result<
     std::fs::write(&path, wrapper)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
     Ok(())
-}
-
-/// Copies a directory as it is, times of change included, which cargo compares.
-fn copy(from: &Path, to: &Path) -> Result<(), RustError> {
-    run(Process::new("cp").arg("-a").arg(from).arg(to), "copied")
 }
 
 fn last_lines(text: &str) -> String {

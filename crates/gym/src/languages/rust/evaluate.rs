@@ -10,7 +10,7 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 use serde::Deserialize;
 
 use super::environment::Environment;
-use super::plan::{Plan, View};
+use super::plan::{CHANNEL, Plan, View};
 use super::run::{build, test_command};
 use super::syntax;
 use crate::languages::{Call, Observation, Secrets, Selection};
@@ -131,7 +131,7 @@ fn probe(name: &str, call: &str, secrets: &Secrets) -> String {
          let (key, text) = match seen {{ Ok(text) => (\"value\", text), Err(panic) => (\"panic\", \
          panic.downcast_ref::<::std::string::String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| ::std::string::ToString::to_string(text))).unwrap_or_default()) }}; \
          let line = ::std::format!(\"{{{{\\\"nonce\\\":\\\"{nonce}\\\",\\\"{{key}}\\\":\\\"{{}}\\\"}}}}\", text.chars().flat_map(|letter| match letter {{ '\"' | '\\\\' => ::std::vec!['\\\\', letter], letter if letter < ' ' => ::std::vec![' '], letter => ::std::vec![letter] }}).collect::<::std::string::String>()); \
-         use ::std::io::Write as _; let mut channel = ::std::mem::ManuallyDrop::new(unsafe {{ <::std::fs::File as ::std::os::fd::FromRawFd>::from_raw_fd(3) }}); \
+         {CHANNEL} \
          let _ = channel.write_all(line.as_bytes()); }}"
     )
 }

@@ -19,8 +19,15 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     pub(super) fn text(&self, path: &str) -> Option<String> {
-        let place = self.layers.iter().rev().map(|layer| layer.join(path)).find(|place| place.is_file())?;
-        std::fs::read_to_string(place).ok()
+        std::fs::read_to_string(self.place(path)?).ok()
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.place(path).is_some()
+    }
+
+    fn place(&self, path: &str) -> Option<PathBuf> {
+        self.layers.iter().rev().map(|layer| layer.join(path)).find(|place| place.is_file())
     }
 
     fn paths(&self, folder: &str) -> Vec<String> {
@@ -71,7 +78,7 @@ impl Plan {
     pub(super) fn of(view: &View<'_>, manifest: &Manifest, selection: &Selection, secrets: &Secrets) -> Self {
         let paths = view.paths("tests");
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let targets = manifest.targets(&|path| view.text(path).is_some(), &paths);
+        let targets = manifest.targets(&|path| view.has(path), &paths);
         let wanted: BTreeSet<&str> = selection.tests.iter().map(String::as_str).collect();
         let mut plan = Self { files: BTreeMap::new(), programs: Vec::new() };
         for target in targets {
@@ -118,13 +125,16 @@ pub(super) fn mark(secrets: &Secrets, id: &str) -> String {
     format!("{} {id}", secrets.nonce)
 }
 
+/// The channel to the host as code that calls it `channel`. It stays open when that is dropped.
+pub(super) const CHANNEL: &str = "use ::std::io::Write as _; let mut channel = ::std::mem::ManuallyDrop::new(unsafe { \
+    <::std::fs::File as ::std::os::fd::FromRawFd>::from_raw_fd(3) });";
+
 /// Something that writes the mark when it is dropped.
 pub(super) fn guard(secrets: &Secrets, id: &str) -> String {
+    let line = mark(secrets, id) + "\n";
     format!(
-        "struct Basis; impl ::std::ops::Drop for Basis {{ fn drop(&mut self) {{ use ::std::io::Write as _; \
-         let mut channel = ::std::mem::ManuallyDrop::new(unsafe {{ <::std::fs::File as ::std::os::fd::FromRawFd>::from_raw_fd(3) }}); \
-         let _ = channel.write_all({:?}.as_bytes()); }} }} let _basis = Basis;",
-        mark(secrets, id) + "\n"
+        "struct Basis; impl ::std::ops::Drop for Basis {{ fn drop(&mut self) {{ {CHANNEL} \
+         let _ = channel.write_all({line:?}.as_bytes()); }} }} let _basis = Basis;"
     )
 }
 
@@ -150,7 +160,7 @@ pub(super) fn modules(view: &View<'_>, root: &str) -> Vec<(String, Vec<String>)>
         for (inline, name) in syntax::outer_modules(&source) {
             let home = inline.iter().fold(home.clone(), |home, module| join(&home, module));
             let candidates = [join(&home, &format!("{name}.rs")), join(&home, &format!("{name}/mod.rs"))];
-            let Some(file) = candidates.into_iter().find(|file| view.text(file).is_some()) else { continue };
+            let Some(file) = candidates.into_iter().find(|file| view.has(file)) else { continue };
             if found.iter().all(|(known, _)| *known != file) {
                 found.push((file, modules.iter().cloned().chain(inline).chain([name]).collect()));
             }

@@ -40,8 +40,7 @@ pub(super) fn of<'a>(test: &str, panic: &Panic, text: impl Fn(&str) -> Option<&'
         |call, actual, expected| Some(Symptom { test: test.to_owned(), call, actual, expected, exception: None });
     let assertion = text(&panic.path).and_then(|source| assertion(source, panic.line));
     match (assertion, &panic.sides) {
-        (Some(Assertion::Equal(left, right)), Some((actual, expected))) if is_call(&left) => {
-            let _ = right;
+        (Some(Assertion::Equal(left, _)), Some((actual, expected))) if is_call(&left) => {
             symptom(Some(left), Some(actual.clone()), Some(expected.clone()))
         }
         (Some(Assertion::Equal(_, right)), Some((expected, actual))) if is_call(&right) => {

@@ -1,30 +1,22 @@
 //! What holds for all operators, on small texts and on the libraries of an npm that is here.
 
-use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::mutation::{Operator, ParsedFile};
+use crate::mutation::Operator;
+use crate::mutation::testing::{self, indented};
 
 /// Checks every text that `operator` makes of a function body; the body may use `a`, `b` and anything global.
 pub(super) fn check(operator: &dyn Operator, body: &str, expected: &[&str]) {
-    let wrap = |body: &str| {
-        let lines: Vec<String> = body.lines().map(|line| format!("  {line}\n")).collect();
-        format!("function f(a, b) {{\n{}}}\n", lines.concat())
-    };
-    let source = wrap(body);
-    let file = ParsedFile::parse(rules::of("lib/a.js"), "lib/a.js", &source).expect("the input is JavaScript");
-    let made: Vec<String> = operator.mutations(&file).iter().map(|mutation| mutation.apply(&source)).collect();
-    let expected: Vec<String> = expected.iter().map(|body| wrap(body)).collect();
-    assert_eq!(made, expected, "by `{}`", operator.name());
+    let wrap = |body: &str| format!("function f(a, b) {{\n{}}}\n", indented(body, "  "));
+    testing::check((rules::of("lib/a.js"), "lib/a.js"), wrap, operator, body, expected);
 }
 
 #[test]
 fn names_are_unique() {
-    let names: HashSet<_> = all().iter().map(|operator| operator.name()).collect();
-    assert_eq!(names.len(), all().len());
+    testing::check_names(all());
 }
 
 #[test]

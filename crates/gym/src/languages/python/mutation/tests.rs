@@ -1,30 +1,22 @@
 //! What holds for all operators, on small texts and on the standard library of an interpreter that is here.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::rules::Python;
 use super::*;
-use crate::mutation::{Operator, ParsedFile};
+use crate::mutation::Operator;
+use crate::mutation::testing::{self, indented};
 
 /// Checks every text that `operator` makes of a function body; the body may use `a`, `b` and anything global.
 pub(super) fn check(operator: &dyn Operator, body: &str, expected: &[&str]) {
-    let wrap = |body: &str| {
-        let lines: Vec<String> = body.lines().map(|line| format!("    {line}\n")).collect();
-        format!("def f(a, b):\n{}", lines.concat())
-    };
-    let source = wrap(body);
-    let file = ParsedFile::parse(&Python, "package/module.py", &source).expect("the input is Python");
-    let made: Vec<String> = operator.mutations(&file).iter().map(|mutation| mutation.apply(&source)).collect();
-    let expected: Vec<String> = expected.iter().map(|body| wrap(body)).collect();
-    assert_eq!(made, expected, "by `{}`", operator.name());
+    let wrap = |body: &str| format!("def f(a, b):\n{}", indented(body, "    "));
+    testing::check((&Python, "package/module.py"), wrap, operator, body, expected);
 }
 
 #[test]
 fn names_are_unique() {
-    let names: HashSet<_> = all().iter().map(|operator| operator.name()).collect();
-    assert_eq!(names.len(), all().len());
+    testing::check_names(all());
 }
 
 #[test]

@@ -1,28 +1,19 @@
 //! What holds for all operators.
 
-use std::collections::HashSet;
-
 use super::rules::Rust;
 use super::*;
-use crate::mutation::{Operator, ParsedFile};
+use crate::mutation::Operator;
+use crate::mutation::testing::{self, indented};
 
 /// Checks every text that `operator` makes of a function body; the body may use `a`, `b` and anything global.
 pub(super) fn check(operator: &dyn Operator, body: &str, expected: &[&str]) {
-    let wrap = |body: &str| {
-        let lines: Vec<String> = body.lines().map(|line| format!("    {line}\n")).collect();
-        format!("fn f(a: i32, b: i32) -> i32 {{\n{}}}\n", lines.concat())
-    };
-    let source = wrap(body);
-    let file = ParsedFile::parse(&Rust, "src/lib.rs", &source).expect("the input is Rust");
-    let made: Vec<String> = operator.mutations(&file).iter().map(|mutation| mutation.apply(&source)).collect();
-    let expected: Vec<String> = expected.iter().map(|body| wrap(body)).collect();
-    assert_eq!(made, expected, "by `{}`", operator.name());
+    let wrap = |body: &str| format!("fn f(a: i32, b: i32) -> i32 {{\n{}}}\n", indented(body, "    "));
+    testing::check((&Rust, "src/lib.rs"), wrap, operator, body, expected);
 }
 
 #[test]
 fn names_are_unique() {
-    let names: HashSet<_> = all().iter().map(|operator| operator.name()).collect();
-    assert_eq!(names.len(), all().len());
+    testing::check_names(all());
 }
 
 #[test]
