@@ -18,7 +18,7 @@ use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
 
 /// Raise this when the generator, the operators or a builder changes what a seed gives.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// A use of generated packages. No two uses share a seed.
 #[derive(Debug, Clone, Copy)]

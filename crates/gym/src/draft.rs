@@ -18,7 +18,7 @@ use crate::tree::{Tree, TreeId};
 const LONELY_DECOYS: f64 = 0.2;
 
 /// The tree without the given test functions: they would tell where the bug is.
-fn hide_tests(tree: &Tree, tests: &[TestId]) -> Tree {
+pub(crate) fn hide_tests(tree: &Tree, tests: &[TestId]) -> Tree {
     let files: BTreeSet<&str> = tests.iter().map(|test| file(test)).collect();
     let mut shown = tree.clone();
     for path in files {

@@ -4,6 +4,7 @@
 //! Real packages are [`mine`]d with many things at once. Generated ones are so small that each is [`make`]d in sequence, many
 //! packages beside each other. Both take the same steps.
 
+mod attempts;
 mod funnel;
 mod history;
 mod ledger;
@@ -12,6 +13,7 @@ mod pairs;
 mod sequence;
 mod steps;
 
+pub use attempts::review_attempts;
 pub use funnel::{Funnel, Passage, Stage};
 pub use ledger::{Ledger, LedgerError};
 pub use mine::{Crew, Progress, Quarry, mine};

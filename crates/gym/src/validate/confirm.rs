@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits, SandboxError};
 
-use super::{Rejection, symptom};
+use super::{Rejection, proposal, symptom};
 use crate::baseline::Baseline;
 use crate::languages::{Call, Environment, Health, Observation, Selection, Status, TestReport};
 use crate::project::Project;
@@ -98,18 +98,22 @@ impl Suspect {
         let (fail_to_pass, pass_to_pass) = split(report, baseline, relevant.as_ref())?;
         let tree_layers = self.layers(ground)?;
         let observe = |layers: &[PathBuf], calls: &[Call]| ground.observe(layers, calls, relevant.as_ref());
-        let symptoms =
-            symptom::settle(symptom::seen(&fail_to_pass, report), &|calls| observe(&tree_layers, calls), &|calls| {
-                observe(&tree_layers[..1], calls)
-            })?;
+        let on_buggy = |calls: &[Call]| observe(&tree_layers, calls);
+        let on_healthy = |calls: &[Call]| observe(&tree_layers[..1], calls);
+        let main = &self.places[0];
+        let calls = baseline.coverage.as_ref().zip(project.tree.text(&main.path));
+        let calls = calls.map_or_else(Vec::new, |(coverage, source)| coverage.calls_of(&main.path, source, main.line));
+        let mut symptoms = symptom::settle(symptom::seen(&fail_to_pass, report), &on_buggy, &on_healthy)?;
+        if symptoms.iter().all(|symptom| symptom.call.is_none()) {
+            let test = &fail_to_pass[0];
+            let source = test.split("::").next().and_then(|path| project.tree.text(path)).unwrap_or_default();
+            symptoms.splice(0..0, proposal::symptoms(test, source, &calls, &on_buggy, &on_healthy)?);
+        }
         let mut guards = baseline.guards(relevant.as_ref());
         guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
         let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
         let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
-        let main = &self.places[0];
-        let calls = baseline.coverage.as_ref().zip(project.tree.text(&main.path));
-        let calls = calls.map(|(coverage, source)| coverage.calls_of(&main.path, source, main.line));
-        let seen = (symptoms, calls.unwrap_or_default());
+        let seen = (symptoms, calls);
         let necessary = self.places.iter().map(|place| place.path.clone()).collect();
         let change = Change { places: self.places.clone(), necessary };
         Ok(record(project, change, &self.overlay, (fail_to_pass, pass_to_pass), guards, seen))

@@ -4,6 +4,7 @@ mod batch;
 mod confirm;
 mod history;
 mod pair;
+mod proposal;
 mod rejection;
 mod symptom;
 

@@ -11,7 +11,7 @@ use crate::languages::{Call, Observation, TestReport};
 use crate::record::{Symptom, TestId};
 
 /// Evaluates calls on one tree.
-type Evaluate<'a> = dyn Fn(&[Call]) -> Result<Vec<Observation>, SandboxError> + 'a;
+pub(super) type Evaluate<'a> = dyn Fn(&[Call]) -> Result<Vec<Observation>, SandboxError> + 'a;
 
 /// More calls than these say nothing new.
 const MOST_CALLS: usize = 24;

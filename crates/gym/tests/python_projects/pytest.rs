@@ -236,6 +236,21 @@ fn calls_that_tests_make_are_recorded_as_source() {
 }
 
 #[test]
+fn calls_of_methods_are_recorded_on_objects_made_as_theirs_were() {
+    let Some(bench) = Bench::open() else { return };
+    let module = "class Shelf:\n    def __init__(self, size, *, name='a'):\n        self.size = size\n\n    def fits(self, count):\n        return count <= self.size\n\n\nclass Deep(Shelf):\n    def __init__(self):\n        super().__init__(7)\n\n\nclass Plain:\n    def twice(self, value=1):\n        return 2 * value\n";
+    let tests = "from shop.more import Deep, Plain, Shelf\n\ndef test_all():\n    shelf = Shelf(3, name='b')\n    shelf.fits(2)\n    Shelf(object()).fits\n    Deep().fits(1)\n    Plain().twice(4), Plain().twice()\n";
+    let files = [PACKAGE, ("shop/more.py", module), (TEST, tests)];
+    let selection = Selection::files([TEST]).with_coverage();
+    let Some(report) = run_with(&bench, &setup(RunnerKind::Pytest, &[TEST]), &files, &selection) else { return };
+    let coverage = report.coverage.expect("it was asked for");
+    let calls = |line| coverage.calls_of("shop/more.py", module, line);
+    assert_eq!(calls(2), ["Shelf(3, name='b')"]);
+    assert_eq!(calls(6), ["Shelf(3, name='b').fits(2)", "Deep().fits(1)"]);
+    assert_eq!(calls(16), ["Plain().twice(4)", "Plain().twice()"]);
+}
+
+#[test]
 fn requirements_are_locked_once_and_their_layer_is_shared() {
     let Some(bench) = Bench::with_empty_store() else { return };
     let wanted = TestSetup { requirements: vec!["six".to_owned()], ..setup(RunnerKind::Pytest, &[TEST]) };

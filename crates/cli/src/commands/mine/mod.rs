@@ -16,6 +16,7 @@ use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
 use crate::text;
 
+mod attempts;
 mod funnel;
 mod view;
 
@@ -36,8 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A directory, a git repository (a directory, `https://…`, or `git:<address>`), `pypi:<name>[==<version>]`,
-    /// `crate:<name>[@<version>]`, `npm:<name>[@<version>]`, or `generated:<seed>`
+    /// `crate:<name>[@<version>]`, `npm:<name>[@<version>]`, `generated:<seed>`, or `run:<run>`, what agents handed in for the
+    /// `bugfix` tasks of a pack, which becomes tasks of `review`
     source: String,
+    /// Directory of the pack that a run used
+    #[arg(long, value_name = "DIR")]
+    pack: Option<PathBuf>,
     /// Branch, tag or commit of a git repository; default: what it shows by itself
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
@@ -71,6 +76,13 @@ enum Way {
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let recipe = recipe(&arguments, context)?;
+    if let Some(run) = arguments.source.strip_prefix("run:") {
+        return attempts::run(run, arguments.pack.as_deref(), arguments.out, &recipe, context);
+    }
+    if arguments.pack.is_some() {
+        return Err(Failure::new(Kind::Usage, "`--pack` says which pack a run used; the source is no run")
+            .hint("name a run as `run:<run>`, or leave out `--pack`"));
+    }
     let opened = source(&arguments, context)?;
     let ways = ways(&arguments, &opened)?;
     let commits = commits(&arguments, &opened, &ways)?;

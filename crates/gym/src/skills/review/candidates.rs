@@ -2,7 +2,8 @@
 //!
 //! The right one is the healthy code, or the healthy code in other words, so that it need not be what was there before. The wrong one is
 //! a mistake that looks like it. The right one passes every test and gives what healthy code gives in every probe; the wrong one
-//! fails a test and differs in a probe, where there are any.
+//! fails a test and differs in a probe, where there are any. Other words are only believed where tests and probes notice nearly every
+//! mistake in the function.
 
 use std::collections::BTreeSet;
 
@@ -25,9 +26,9 @@ const TRIES: usize = 12;
 /// Share of the pairs whose right change is put in other words, where it can be.
 const REWORDED: f64 = 0.5;
 /// Fewer probes do not prove that other words mean the same.
-const FEWEST_PROBES: usize = 3;
+pub(super) const FEWEST_PROBES: usize = 3;
 /// Probes that are kept with a task.
-const KEPT_PROBES: usize = 12;
+pub(super) const KEPT_PROBES: usize = 12;
 
 /// A right and a wrong change of one issue.
 pub(super) struct Pair {
@@ -37,8 +38,8 @@ pub(super) struct Pair {
     pub(super) failing: Vec<TestId>,
     /// Calls with their values in healthy code.
     pub(super) probes: Vec<(String, String)>,
-    /// Whether the right change is the healthy code in other words.
-    pub(super) reworded: bool,
+    /// The share of mistakes that tests and probes notice, where the right change is the healthy code in other words.
+    pub(super) reworded: Option<f64>,
 }
 
 /// Chooses a pair; first with the right change in other words, if chance wants it.
@@ -52,22 +53,23 @@ pub(super) fn choose(
     let bench = Bench { build, record, issue, probes };
     if rng.random_bool(REWORDED)
         && let Some(text) = bench.reworded(rng)?
-        && let Ok(pair) = bench.pair(text, true, rng)
+        && let Some(score) = bench.mutation_score(rng)?
+        && let Ok(pair) = bench.pair(text, Some(score), rng)
     {
         return Ok(pair);
     }
-    bench.pair(bench.text(&record.fixed)?, false, rng)
+    bench.pair(bench.text(&record.fixed)?, None, rng)
 }
 
-struct Bench<'a> {
-    build: &'a Build<'a>,
-    record: &'a BugRecord,
-    issue: &'a Issue,
-    probes: Probes,
+pub(super) struct Bench<'a> {
+    pub(super) build: &'a Build<'a>,
+    pub(super) record: &'a BugRecord,
+    pub(super) issue: &'a Issue,
+    pub(super) probes: Probes,
 }
 
 impl Bench<'_> {
-    fn text(&self, tree: &Tree) -> Result<String, Rejection> {
+    pub(super) fn text(&self, tree: &Tree) -> Result<String, Rejection> {
         let path = &self.record.change.main().path;
         tree.text(path).map(str::to_owned).ok_or_else(|| Rejection::new("not_text", path.clone()))
     }
@@ -92,9 +94,9 @@ impl Bench<'_> {
 
     /// The right change with a wrong one of the same function that looks as much like it as there is, and rather does not help the
     /// issue.
-    fn pair(&self, right: String, reworded: bool, rng: &mut ChaCha8Rng) -> Result<Pair, Rejection> {
+    fn pair(&self, right: String, reworded: Option<f64>, rng: &mut ChaCha8Rng) -> Result<Pair, Rejection> {
         let complaint = self.record.symptoms.iter().find(|it| it.call.as_deref() == Some(&self.issue.call));
-        let mut texts = self.alike(&right, reworded, rng)?;
+        let mut texts = self.alike(&right, reworded.is_some(), rng)?;
         texts.truncate(TRIES);
         let differing = self.differing(&texts)?;
         let mut found = None;
@@ -125,15 +127,11 @@ impl Bench<'_> {
     /// The file with other changes of the broken function, those first that look most like the right one. Beside a right change in
     /// other words stand only mistakes in those, or the words would tell.
     fn alike(&self, right: &str, reworded: bool, rng: &mut ChaCha8Rng) -> Result<Vec<String>, Rejection> {
-        let (path, function) = (&self.record.change.main().path, &self.record.change.main().function);
+        let path = &self.record.change.main().path;
         let (buggy, fixed) = (self.text(&self.record.buggy)?, self.text(&self.record.fixed)?);
-        let mistakes = |text: &str| {
-            let own = languages::mutations(path, text).into_iter().filter(|site| site.function == *function);
-            own.map(|site| site.apply(text)).collect::<Vec<_>>()
-        };
-        let mut texts = if reworded { mistakes(right) } else { mistakes(&buggy) };
+        let mut texts = if reworded { self.mistakes(right) } else { self.mistakes(&buggy) };
         if !reworded {
-            texts.extend(mistakes(&fixed));
+            texts.extend(self.mistakes(&fixed));
         }
         let mut known = BTreeSet::from([buggy.clone(), fixed]);
         texts.retain(|text| known.insert(text.clone()));
@@ -148,18 +146,25 @@ impl Bench<'_> {
         Ok(ranked.into_iter().map(|(_, text)| text).collect())
     }
 
-    fn tree(&self, text: String) -> Tree {
+    /// The file with one mistake each in the broken function.
+    pub(super) fn mistakes(&self, text: &str) -> Vec<String> {
+        let place = self.record.change.main();
+        let own = languages::mutations(&place.path, text).into_iter().filter(|site| site.function == place.function);
+        own.map(|site| site.apply(text)).collect()
+    }
+
+    pub(super) fn tree(&self, text: String) -> Tree {
         let mut tree = self.record.buggy.clone();
         tree.insert(self.record.change.main().path.clone(), text);
         tree
     }
 
-    fn differing(&self, texts: &[String]) -> Result<Vec<Vec<usize>>, Rejection> {
+    pub(super) fn differing(&self, texts: &[String]) -> Result<Vec<Vec<usize>>, Rejection> {
         self.probes.differing(self.build.workshop, self.record, texts).map_err(lost)
     }
 
     /// The tests that the file fails; `None` when the run cannot be believed.
-    fn failing(&self, text: &str) -> Result<Option<Vec<TestId>>, Rejection> {
+    pub(super) fn failing(&self, text: &str) -> Result<Option<Vec<TestId>>, Rejection> {
         let expected: Vec<_> = self.record.fail_to_pass.iter().chain(&self.record.guards).cloned().collect();
         let selection = Selection::tests(&expected).within(self.record.processor);
         let tree = self.tree(text.to_owned());
@@ -170,6 +175,6 @@ impl Bench<'_> {
     }
 }
 
-fn lost(cause: InvalidCause) -> Rejection {
+pub(super) fn lost(cause: InvalidCause) -> Rejection {
     Rejection::new("infrastructure", format!("{cause:?}"))
 }

@@ -9,16 +9,22 @@ use crate::draft;
 use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
+use crate::issue::Issue;
 use crate::record::BugRecord;
 use crate::task::Task;
 use crate::tree::Tree;
 
+mod attempts;
 mod candidates;
 mod judgment;
+mod strength;
 mod teacher;
 #[cfg(test)]
 mod tests;
 
+pub use attempts::tasks_from_attempts;
+
+use candidates::Pair;
 use judgment::Judgment;
 
 /// The skill.
@@ -41,6 +47,9 @@ pub(crate) struct Hidden {
     /// Whether the right change of the pair is the healthy code in other words, and the wrong one a mistake in those.
     #[serde(default)]
     reworded: bool,
+    /// The share of mistakes in the function that tests and probes notice, where they have to prove that other words mean the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mutation_score: Option<f64>,
     /// The failing call and what it should give, for the teacher.
     call: String,
     expected: String,
@@ -61,25 +70,7 @@ impl Skill for Review {
         // The same tests are hidden for both labels, so that the tree does not tell.
         let mut hidden_tests = record.fail_to_pass.clone();
         hidden_tests.extend(pair.failing.iter().cloned());
-        let sides = [(&pair.right, Judgment::Yes, Vec::new()), (&pair.wrong, Judgment::No, pair.failing.clone())];
-        let tasks: Result<Vec<Task>, Rejection> = sides
-            .into_iter()
-            .map(|(tree, label, failing)| {
-                let path = record.change.main().path.clone();
-                let (call, expected) = (issue.call.clone(), issue.expected.clone());
-                let (probes, reworded) = (pair.probes.clone(), pair.reworded);
-                let hidden = Hidden { label, path, failing, probes, reworded, call, expected };
-                self.task(build, record, &issue.text, &draft::shown(record, tree, &hidden_tests), &hidden)
-            })
-            .collect();
-        let mut tasks = tasks?;
-        let pair =
-            format!("{}/{}", record.id, blake3::hash(tasks[0].prompt.as_bytes()).to_hex().get(..8).unwrap_or_default());
-        for task in &mut tasks {
-            task.pair.clone_from(&pair);
-            *task = task.clone().sealed();
-        }
-        Ok(tasks)
+        tasks(build, record, &issue, &pair, &|tree| draft::shown(record, tree, &hidden_tests))
     }
 
     fn grade(&self, _: &Workshop, task: &Task, submission: &Submission) -> Verdict {
@@ -102,22 +93,43 @@ impl Skill for Review {
     }
 }
 
-impl Review {
-    fn task(
-        &self,
-        build: &Build,
-        record: &BugRecord,
-        issue: &str,
-        shown: &Tree,
-        hidden: &Hidden,
-    ) -> Result<Task, Rejection> {
-        let path = &hidden.path;
-        let (before, after) = (record.buggy.text(path).unwrap_or_default(), shown.text(path).unwrap_or_default());
-        let diff = diff(path, before, after);
-        let prompt = include_str!("prompt.md").replace("{issue}", issue).replace("{diff}", &diff);
-        let shown = draft::store(&build.workshop.blobs, shown)?;
-        Ok(draft::task(self, build, record, prompt, shown, hidden))
+/// The two tasks of a pair; `shown` says what a reviewer sees of a tree.
+fn tasks(
+    build: &Build,
+    record: &BugRecord,
+    issue: &Issue,
+    pair: &Pair,
+    shown: &dyn Fn(&Tree) -> Tree,
+) -> Result<Vec<Task>, Rejection> {
+    let sides = [(&pair.right, Judgment::Yes, Vec::new()), (&pair.wrong, Judgment::No, pair.failing.clone())];
+    let made: Result<Vec<Task>, Rejection> = sides
+        .into_iter()
+        .map(|(tree, label, failing)| {
+            let path = record.change.main().path.clone();
+            let (call, expected) = (issue.call.clone(), issue.expected.clone());
+            let (probes, mutation_score) = (pair.probes.clone(), pair.reworded);
+            let reworded = mutation_score.is_some();
+            let hidden = Hidden { label, path, failing, probes, reworded, mutation_score, call, expected };
+            task(build, record, &issue.text, &shown(tree), &hidden)
+        })
+        .collect();
+    let mut tasks = made?;
+    let pair =
+        format!("{}/{}", record.id, blake3::hash(tasks[0].prompt.as_bytes()).to_hex().get(..8).unwrap_or_default());
+    for task in &mut tasks {
+        task.pair.clone_from(&pair);
+        *task = task.clone().sealed();
     }
+    Ok(tasks)
+}
+
+fn task(build: &Build, record: &BugRecord, issue: &str, shown: &Tree, hidden: &Hidden) -> Result<Task, Rejection> {
+    let path = &hidden.path;
+    let (before, after) = (record.buggy.text(path).unwrap_or_default(), shown.text(path).unwrap_or_default());
+    let diff = diff(path, before, after);
+    let prompt = include_str!("prompt.md").replace("{issue}", issue).replace("{diff}", &diff);
+    let shown = draft::store(&build.workshop.blobs, shown)?;
+    Ok(draft::task(&Review, build, record, prompt, shown, hidden))
 }
 
 /// The change as reviewers see it: no dates, no hashes, the same context for all.

@@ -1,10 +1,11 @@
 """Records with which arguments tests call the functions of a project, where those can be written down as source.
 
-Only functions that stand under their own name at the top level of a module, so that the call can be repeated anywhere. What is
-recorded is a proposal: whoever uses a call evaluates it first.
+Only functions and classes that stand under their own name at the top level of a module, so that the call can be repeated anywhere. A
+method is called on a new object, made as its own object was made. What is recorded is a proposal: whoever uses a call evaluates it first.
 """
 
 import builtins
+import weakref
 from types import BuiltinFunctionType, FunctionType
 
 from basis_runner.symptom import is_literal
@@ -26,6 +27,7 @@ class CallRecorder:
         self.looks = {}
         self.functions = {}
         self.calls = {}
+        self.made = {}
 
     def wants(self, code):
         """Whether calls of this code are still of interest."""
@@ -36,15 +38,43 @@ class CallRecorder:
         code = frame.f_code
         self.looks[code] = self.looks.get(code, 0) + 1
         if code not in self.functions:
-            self.functions[code] = function_of(frame)
-        function, known = self.functions[code], self.calls.setdefault(code, {})
-        if function is None or len(known) == MOST_CALLS:
+            self.functions[code] = function_of(frame), method_of(frame)
+        (function, method), known = self.functions[code], self.calls.setdefault(code, {})
+        if function is method is None or len(known) == MOST_CALLS:
             self.looks[code] = MOST_LOOKS
             return
         try:
-            known[call(function, frame.f_locals)] = True
+            text = call(function.__name__, function, frame.f_locals) if function else self.on_new(method, frame)
+            known[text] = True
         except (Unwritable, KeyError):
             pass
+
+    def on_new(self, method, frame):
+        """The call of a method on an object that is made as the one in the frame was."""
+        names = frame.f_locals
+        own = names[method.__code__.co_varnames[0]]
+        kind = type(own)
+        is_part_of_another = method.__name__ == "__init__" and kind.__init__ is not method
+        if frame.f_globals.get(kind.__name__) is not kind or is_part_of_another:
+            raise Unwritable(kind)
+        if kind.__init__ is method:
+            text = call(kind.__name__, method, names, 1)
+            self.made[id(own)] = reference(own), text
+            return text
+        text = kind.__name__ + "()"
+        if kind.__init__ is not object.__init__:
+            known, text = self.made.get(id(own), (None, None))
+            # Another object may have had the same address.
+            if known is None or known() is not own:
+                raise Unwritable(kind)
+        return call(text + "." + method.__name__, method, names, 1)
+
+
+def reference(value):
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return None
 
 
 def function_of(frame):
@@ -55,11 +85,23 @@ def function_of(frame):
     return function if is_it and not code.co_name.startswith("test") else None
 
 
-def call(function, names):
-    """The call as source. Defaults are left out, and what a generator gives is put into a list."""
+def method_of(frame):
+    """The function that a frame belongs to, if it is a method of its first argument."""
+    code = frame.f_code
+    own = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    if code.co_name.startswith("test"):
+        return None
+    bases = type(own).__mro__
+    # Without looking the attribute up: that could run code of the project.
+    function = next((vars(base)[code.co_name] for base in bases if code.co_name in vars(base)), None)
+    return function if type(function) is FunctionType and function.__code__ is code else None
+
+
+def call(name, function, names, bound=0):
+    """The call as source. Defaults are left out, and what a generator gives is put into a list. So many arguments are bound already."""
     code = function.__code__
     count, more = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    given = [source(names[name]) for name in code.co_varnames[:count]]
+    given = [source(names[name]) for name in code.co_varnames[bound:count]]
     rest = names[code.co_varnames[more]] if code.co_flags & TAKES_REST else ()
     defaults = list(function.__defaults__ or ())
     while not rest and defaults and len(given) > 0 and is_default(given[-1], defaults.pop()):
@@ -71,7 +113,7 @@ def call(function, names):
     if code.co_flags & TAKES_NAMED:
         named.update(names[code.co_varnames[more + bool(code.co_flags & TAKES_REST)]])
     given.extend(name + "=" + source(value) for name, value in named.items())
-    text = function.__name__ + "(" + ", ".join(given) + ")"
+    text = name + "(" + ", ".join(given) + ")"
     text = "list(" + text + ")" if code.co_flags & IS_GENERATOR else text
     if len(text) > LONGEST_CALL:
         raise Unwritable(text)
