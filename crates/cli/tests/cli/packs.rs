@@ -1,6 +1,7 @@
 //! From a package to gated tasks and to a measured policy.
 
 use basis_gym::episode::{Grade, Score};
+use basis_gym::pack::Pack;
 use basis_gym::store::{self, EpisodeFilter, Reader, Regrader};
 use serde_json::Value;
 
@@ -81,6 +82,35 @@ fn a_package_becomes_gated_tasks_that_the_reference_solves_and_nothing_does_not(
     assert!(kept.lines().all(|row| row.contains("\"model\":\"nothing\"") && row.contains("\"solved\":0")), "{kept}");
     let shown = world.run(&["show", "last", "1"]);
     assert!(shown.contains("== task") && shown.contains("== grade"), "{shown}");
+}
+
+#[test]
+fn what_agents_handed_in_becomes_gated_review_tasks() {
+    let world = World::new();
+    let steps: [&[&str]; 4] = [
+        &["mine", "generated:7", "--records", "4", "--skills", "bugfix", "--out", "pack"],
+        &["eval", "pack", "--policy", "scripted", "-k", "6"],
+        &["mine", "run:last", "--pack", "pack", "--out", "reviews"],
+        &["gate", "reviews"],
+    ];
+    for step in steps {
+        let output = world.run(step);
+        assert!(output.starts_with("exit code 0"), "{output}");
+    }
+    let pack = Pack::open(&world.path().join("reviews")).unwrap();
+    let reviews = pack.of_skill("review");
+    assert!(reviews.len() >= 2 && reviews.len() == pack.tasks.len(), "{} of {}", reviews.len(), pack.tasks.len());
+    assert!(reviews.iter().all(|task| reviews.iter().filter(|other| other.pair == task.pair).count() == 2));
+    let bad: [(&[&str], &str, &str); 3] = [
+        (&["mine", "run:last"], "2", "--pack"),
+        (&["mine", "generated:7", "--pack", "pack"], "2", "the source is no run"),
+        (&["mine", "run:last", "--pack", "reviews", "--out", "more"], "3", "no tasks of `bugfix`"),
+    ];
+    for (arguments, code, names) in bad {
+        let output = world.run(arguments);
+        assert!(output.starts_with(&format!("exit code {code}")) && output.contains(names), "{output}");
+    }
+    assert!(!world.path().join("more").exists());
 }
 
 #[test]

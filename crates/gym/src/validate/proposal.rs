@@ -85,12 +85,22 @@ mod tests {
             &"t.py::t".to_owned(),
             "import shop.more as more, os\n",
             &["f(1)".to_owned(), "f(22)".to_owned()],
-            &|calls| Ok(calls.iter().map(|call| if call.source.starts_with("more.") { gives("2") } else { unknown() }).collect()),
-            &|calls| Ok(calls.iter().map(|call| match call.source.as_str() {
-                "more.f(1)" => gives("2"),
-                "more.f(22)" => gives("3"),
-                _ => unknown(),
-            }).collect()),
+            &|calls| {
+                Ok(calls
+                    .iter()
+                    .map(|call| if call.source.starts_with("more.") { gives("2") } else { unknown() })
+                    .collect())
+            },
+            &|calls| {
+                Ok(calls
+                    .iter()
+                    .map(|call| match call.source.as_str() {
+                        "more.f(1)" => gives("2"),
+                        "more.f(22)" => gives("3"),
+                        _ => unknown(),
+                    })
+                    .collect())
+            },
         )
         .expect("no sandbox is needed");
         let [one] = &seen[..] else { panic!("{seen:?}") };

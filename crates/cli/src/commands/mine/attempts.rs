@@ -63,8 +63,7 @@ fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<(Arc<Task>, Vec<Submission>
         let handed_in = rows.map(|row| Ok(reader.episode(&row.id.to_string())?.1.submission));
         Ok((task, handed_in.collect::<Result<_, Failure>>()?))
     };
-    let tried: Vec<(Arc<Task>, Vec<Submission>)> =
-        tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;
+    let tried: Vec<(Arc<Task>, Vec<Submission>)> = tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;
     if tried.iter().all(|(_, attempts)| attempts.is_empty()) {
         return Err(Failure::new(Kind::Input, format!("the run has no episode of a `{KIND}` task of this pack"))
             .hint("run `basis eval PACK --skills bugfix` with a model first"));

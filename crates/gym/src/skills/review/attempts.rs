@@ -47,7 +47,8 @@ pub fn tasks_from_attempts(
     let (_, text) = task.prompt.split_once("Issue: ").ok_or_else(|| damaged("its prompt has no issue".into()))?;
     let issue = Issue { text: text.trim().to_owned(), call: known.call.clone(), expected: known.expected.clone() };
     let record = record(build, task, &known.repair)?;
-    let bench = Bench { build, record: &record, issue: &issue, probes: Probes::of(build.workshop, &record).map_err(lost)? };
+    let bench =
+        Bench { build, record: &record, issue: &issue, probes: Probes::of(build.workshop, &record).map_err(lost)? };
     let pair = pair(&bench, task, attempts, rng)?;
     let base = build.workshop.blobs.tree(&task.context.tree).map_err(|error| damaged(error.to_string()))?;
     let path = &record.change.main().path;
@@ -165,10 +166,7 @@ mod tests {
     const PATH: &str = "pkg/limits.py";
 
     fn handed_in(text: &str) -> Submission {
-        Submission {
-            answer: "Done.".into(),
-            files: vec![FileChange { path: PATH.into(), content: Some(text.into()) }],
-        }
+        Submission { answer: "Done.".into(), files: vec![FileChange { path: PATH.into(), content: Some(text.into()) }] }
     }
 
     #[test]
