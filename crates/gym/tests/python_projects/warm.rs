@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use basis_gym::languages::WarmRun;
+use basis_gym::languages::{Health, WarmRun};
 use basis_gym::languages::python::warm::run_warm;
 use basis_gym::languages::python::{Environment, PythonError, Selection, TestReport, run_tests};
 use basis_gym::project::{RunnerKind, TestSetup};
@@ -171,6 +171,18 @@ fn plain_suites_give_the_same_reports_warm_and_cold() {
 fn pytest_suites_give_the_same_reports_warm_and_cold() {
     let Some(suite) = Suite::open(&setup(RunnerKind::Pytest, &[TEST]), PYTEST) else { return };
     suite.agrees(&[0, 1, 2, 3, 7, 4, 5, 6, 5, 4, 3, 2, 1, 0], &Selection::files([TEST]).with_symptoms());
+}
+
+#[test]
+fn a_run_that_waits_for_ever_is_not_waited_for() {
+    let Some(suite) = Suite::open(&setup(RunnerKind::Plain, &[TEST]), PLAIN) else { return };
+    let waits = "import threading\ndef clamp(value, low, high):\n    lock = threading.Lock()\n    lock.acquire()\n    lock.acquire()\n";
+    let patches = [waits, VARIANTS[0]].map(|text| tree(&[(MODULE, text)]));
+    let wall = Duration::from_secs(150);
+    let reports = suite.warm(&patches, &Selection::files([TEST]), &|_| wall);
+    let [Some(waiting), Some(healthy)] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!((&waiting.health, &healthy.health), (&Health::TimedOut, &Health::Sound));
+    assert!(waiting.duration * 3 < wall, "it would have slept to its deadline: {:?}", waiting.duration);
 }
 
 #[test]
