@@ -225,13 +225,21 @@ fn coverage_with_pytest_is_per_test() {
 fn calls_that_tests_make_are_recorded_as_source() {
     let Some(bench) = Bench::open() else { return };
     let module = "def pick(values, at=0, *more, key=None, **rest):\n    return values\n\n\ndef count(end):\n    yield from range(end)\n";
-    let tests = "from shop.more import count, pick\n\ndef test_all():\n    two = [1, (2,)]\n    pick(two)\n    pick(two, 0, key=int)\n    pick(range(3), 1, 'x', y={'a': None})\n    pick({3}), pick(lambda: 0)\n    list(count(2))\n";
+    let tests = "from shop.more import count, pick\n\ndef test_all():\n    two = [1, (2,)]\n    pick(two)\n    pick(two, 0, key=int)\n    pick(range(3), 1, 'x', y={'a': None})\n    pick({3}), pick(lambda: 0)\n    begun = iter('abc')\n    next(begun)\n    pick(begun, iter([1]))\n    assert list(begun) == ['b', 'c']\n    list(count(2))\n";
     let files = [PACKAGE, ("shop/more.py", module), (TEST, tests)];
     let selection = Selection::files([TEST]).with_coverage();
     let Some(report) = run_with(&bench, &setup(RunnerKind::Pytest, &[TEST]), &files, &selection) else { return };
     let coverage = report.coverage.expect("it was asked for");
     let calls = |line| coverage.calls_of("shop/more.py", module, line);
-    assert_eq!(calls(2), ["pick([1, (2,)])", "pick([1, (2,)], key=int)", "pick(range(0, 3), 1, 'x', y={'a': None})"]);
+    assert_eq!(
+        calls(2),
+        [
+            "pick([1, (2,)])",
+            "pick([1, (2,)], key=int)",
+            "pick(range(0, 3), 1, 'x', y={'a': None})",
+            "pick(iter('bc'), iter([1]))"
+        ]
+    );
     assert_eq!(calls(6), ["list(count(2))"]);
 }
 

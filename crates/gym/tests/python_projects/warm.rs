@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use basis_gym::languages::{Health, WarmRun};
 use basis_gym::languages::python::warm::run_warm;
 use basis_gym::languages::python::{Environment, PythonError, Selection, TestReport, run_tests};
+use basis_gym::languages::{Health, WarmRun};
 use basis_gym::project::{RunnerKind, TestSetup};
 use basis_gym::tree::Tree;
 use basis_sandbox::Limits;

@@ -16,6 +16,7 @@ MOST_LOOKS = 400
 LONGEST_CALL = 120
 DEEPEST = 4
 TAKES_REST, TAKES_NAMED, IS_GENERATOR = 0x04, 0x08, 0x20
+ITERATORS = tuple(type(iter(sequence)) for sequence in ([], (), "", "é", range(0)))
 
 
 class Unwritable(Exception):
@@ -142,6 +143,8 @@ def source(value, depth=0):
         text = "{" + ", ".join(map(": ".join, zip(each(value, depth), each(value.values(), depth)))) + "}"
     elif kind is range:
         text = repr(value)
+    elif kind in ITERATORS:
+        text = "iter(" + source(rest_of(value), depth + 1) + ")"
     elif kind in (type, BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
         text = value.__name__
     else:
@@ -149,6 +152,12 @@ def source(value, depth=0):
     if len(text) > LONGEST_CALL:
         raise Unwritable(kind)
     return text
+
+
+def rest_of(iterator):
+    """What an iterator of a sequence has still to give, without taking it."""
+    _, arguments, *position = iterator.__reduce__()
+    return arguments[0][position[0]:] if position and arguments else next(iter(arguments), ())
 
 
 def each(values, depth):
