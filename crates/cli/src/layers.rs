@@ -93,6 +93,11 @@ impl Effective {
         toml::to_string(&self.table).expect("what was read as TOML can be written as TOML")
     }
 
+    /// Whether somebody has set it, to whatever value.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.origins.contains_key(name)
+    }
+
     /// Every setting in the order of `defaults.toml`'s sections, with where it comes from unless that is the default.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (String, &Value, Option<&Origin>)> {
         leaves("", &self.table).into_iter().map(|(name, value)| {

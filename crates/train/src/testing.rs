@@ -25,7 +25,7 @@ pub(crate) fn invalid(skill: &str, task: &str) -> Episode {
 
 /// An episode of one prompt id and `length` sampled ids.
 pub(crate) fn sampled(skill: &str, task: &str, reward: f64, length: usize) -> Episode {
-    let mut trace = TokenTrace { ids: vec![1], sampled: vec![false], logprobs: vec![0.0], weight_version: 0 };
+    let mut trace = TokenTrace { ids: vec![1], sampled: vec![false], logprobs: vec![0.0], ..TokenTrace::default() };
     trace.ids.extend(std::iter::repeat_n(2, length));
     trace.sampled.extend(std::iter::repeat_n(true, length));
     trace.logprobs.extend(std::iter::repeat_n(-0.5, length));

@@ -16,6 +16,10 @@ impl Estimator for Grpo {
         "grpo"
     }
 
+    fn has_scale_of_reward(&self) -> bool {
+        false
+    }
+
     fn advantages(&self, rewards: &[f64]) -> Vec<f64> {
         let mean = mean(rewards);
         let variance = rewards.iter().map(|reward| (reward - mean).powi(2)).sum::<f64>() / rewards.len() as f64;

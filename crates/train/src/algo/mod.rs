@@ -2,6 +2,7 @@
 
 mod group_mean;
 mod grpo;
+mod max_likelihood;
 mod rloo;
 mod signal;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod unbiased_tests;
 
 pub use group_mean::GroupMean;
 pub use grpo::Grpo;
+pub use max_likelihood::MaxLikelihood;
 pub use rloo::Rloo;
 pub use signal::{Credit, Signal, SkillSignal, signal};
 
@@ -17,12 +19,17 @@ pub trait Estimator: Send + Sync {
     /// The name under which it is selected and recorded.
     fn name(&self) -> &'static str;
 
+    /// Whether rewards of twice the range give advantages twice as large.
+    fn has_scale_of_reward(&self) -> bool {
+        true
+    }
+
     /// One advantage per reward. The rewards are those of the valid episodes that are compared with each other; at least two.
     fn advantages(&self, rewards: &[f64]) -> Vec<f64>;
 }
 
 /// Every estimator; the first is the default.
-pub const ALL: &[&dyn Estimator] = &[&GroupMean, &Grpo, &Rloo];
+pub const ALL: &[&dyn Estimator] = &[&GroupMean, &Grpo, &Rloo, &MaxLikelihood];
 
 /// The estimator called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Estimator> {

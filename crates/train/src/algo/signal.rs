@@ -44,6 +44,10 @@ pub struct SkillSignal {
     pub invalid: usize,
     /// Valid episodes with a reward above 0.
     pub solved: usize,
+    /// Valid episodes of sets with signal.
+    pub trained: usize,
+    /// Those of them with a reward above 0.
+    pub trained_solved: usize,
     /// Sum of the rewards of valid episodes.
     pub reward: f64,
 }
@@ -65,6 +69,8 @@ pub fn signal<'a>(episodes: &[Episode], pair_of: &dyn Fn(&str) -> &'a str, estim
         counts.add(members.len(), &rewards);
         if has_signal(&rewards) {
             counts.with_signal += 1;
+            counts.trained += rewards.len();
+            counts.trained_solved += solved(&rewards);
             let advantages = estimator.advantages(&rewards);
             let credit = |((episode, _), advantage)| Credit { episode, set, advantage };
             signal.credits.extend(valid.into_iter().zip(advantages).map(credit));
@@ -83,9 +89,13 @@ impl SkillSignal {
         self.sets += 1;
         self.valid += rewards.len();
         self.invalid += members - rewards.len();
-        self.solved += rewards.iter().filter(|reward| **reward > 0.0).count();
+        self.solved += solved(rewards);
         self.reward += rewards.iter().sum::<f64>();
     }
+}
+
+fn solved(rewards: &[f64]) -> usize {
+    rewards.iter().filter(|reward| **reward > 0.0).count()
 }
 
 fn has_signal(rewards: &[f64]) -> bool {
@@ -120,6 +130,7 @@ mod tests {
         assert_eq!(signal.credits.len(), 2);
         let counts = signal.skills["edit"];
         assert_eq!((counts.sets, counts.with_signal, counts.valid), (3, 1, 5));
+        assert_eq!((counts.solved, counts.trained, counts.trained_solved), (4, 2, 1));
     }
 
     #[test]

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct BatchConfig {
     /// Optimiser steps per iteration; every step sees each skill if it has enough sets with signal. Default 2.
     pub steps: usize,
-    /// What one token weighs. Default `token_mean`.
-    pub normalisation: Normalisation,
+    /// What one token weighs. Default `token`.
+    pub reduction: Reduction,
+    /// With [`Reduction::Batch`], the tokens that an episode counts as; else 0. Default 0.
+    pub episode_tokens: usize,
     /// Whether each skill gets its quota of the loss, after sets without signal were dropped. Default true.
     pub balance: bool,
     /// Relative quotas by skill; a skill that is not named here has 1. Default empty: all the same.
@@ -29,7 +31,8 @@ impl Default for BatchConfig {
     fn default() -> Self {
         Self {
             steps: 2,
-            normalisation: Normalisation::TokenMean,
+            reduction: Reduction::Token,
+            episode_tokens: 0,
             balance: true,
             quotas: BTreeMap::new(),
             max_boost: 4.0,
@@ -38,13 +41,18 @@ impl Default for BatchConfig {
     }
 }
 
-/// What one token weighs. The weights of one optimiser step sum to 1 in both cases (less what `max_boost` cuts off).
+/// What one token weighs. The weights of one optimiser step sum to 1 under `token` and `sequence`, less what `max_boost` cuts
+/// off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Normalisation {
-    /// Every sampled token the same (DAPO, arXiv 2503.14476, section 3.3): long episodes weigh more.
+pub enum Reduction {
+    /// `1 / tokens of the step`: every sampled token the same (DAPO, arXiv 2503.14476, section 3.3); long episodes weigh more.
     #[default]
-    TokenMean,
-    /// Every episode the same, its tokens share it (GRPO, arXiv 2402.03300, equation 3): tokens of long episodes weigh less.
-    SequenceMean,
+    Token,
+    /// `1 / episodes of the step / tokens of the episode`: every episode the same, its tokens share it (GRPO,
+    /// arXiv 2402.03300, equation 3); tokens of long episodes weigh less.
+    Sequence,
+    /// `1 / episodes of the step / episode_tokens` with a constant: the sum over the batch by a divisor that no length changes
+    /// (Dr. GRPO, arXiv 2503.20783, section 3.2). A token weighs the same in every step, however long the others are.
+    Batch,
 }

@@ -34,7 +34,7 @@ mod tests {
             ids: vec![10, 11, 12, 13, 14, 15],
             sampled: vec![false, true, true, false, true, false],
             logprobs: vec![0.0, -1.0, -2.0, 0.0, -4.0, 0.0],
-            weight_version: 3,
+            ..TokenTrace::default()
         };
         let datum = datum(&trace, 0.25, -0.5).expect("something was sampled");
         assert_eq!(datum.ids, [10, 11, 12, 13, 14]);

@@ -4,10 +4,12 @@
 
 mod config;
 mod datum;
+pub mod importance;
+pub mod reference;
 mod split;
 mod weights;
 
-pub use config::{BatchConfig, Normalisation};
+pub use config::{BatchConfig, Reduction};
 pub use datum::datum;
 pub use split::{Batch, batches};
 pub use weights::Share;

@@ -73,19 +73,22 @@ fn batch(episodes: &[Episode], credits: &[Credit], config: &BatchConfig) -> Batc
         share.tokens += targets(trace);
     }
     assign(&mut shares, config);
-    let data = traced.into_iter().filter_map(|(skill, trace, advantage)| {
-        let weight = of_token(&shares[&skill], targets(trace), config.normalisation);
-        let scale = config.advantage_scale.get(&skill).copied().unwrap_or(1.0);
-        datum(trace, weight, (advantage * scale) as f32)
-    });
-    Batch { data: data.collect(), shares }
+    let mut data = Vec::with_capacity(traced.len());
+    for (skill, trace, advantage) in traced {
+        let share = shares.get_mut(&skill).expect("every skill was counted");
+        let weight = of_token(share, targets(trace), config);
+        let advantage = advantage * config.advantage_scale.get(&skill).copied().unwrap_or(1.0);
+        share.pull += f64::from(weight) * targets(trace) as f64 * advantage.abs();
+        data.extend(datum(trace, weight, advantage as f32));
+    }
+    Batch { data, shares }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::algo::{GroupMean, signal};
-    use crate::batch::Normalisation;
+    use crate::batch::Reduction;
     use crate::testing::sampled;
 
     fn made(episodes: &[Episode], config: &BatchConfig) -> Vec<Batch> {
@@ -105,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn weights_of_a_step_sum_to_one_under_both_normalisations() {
-        for normalisation in [Normalisation::TokenMean, Normalisation::SequenceMean] {
-            for batch in made(&episodes(), &BatchConfig { normalisation, ..BatchConfig::default() }) {
+    fn weights_of_a_step_sum_to_one_under_the_means() {
+        for reduction in [Reduction::Token, Reduction::Sequence] {
+            for batch in made(&episodes(), &BatchConfig { reduction, ..BatchConfig::default() }) {
                 let total = sum(batch.data.iter().flat_map(|datum| datum.weights.iter().copied()));
-                assert!((total - 1.0).abs() < 1e-5, "{normalisation:?}: {total}");
+                assert!((total - 1.0).abs() < 1e-5, "{reduction:?}: {total}");
             }
         }
     }
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn sequence_mean_gives_long_and_short_episodes_the_same_weight() {
-        let config = BatchConfig { normalisation: Normalisation::SequenceMean, steps: 1, ..BatchConfig::default() };
+        let config = BatchConfig { reduction: Reduction::Sequence, steps: 1, ..BatchConfig::default() };
         let episodes = [sampled("edit", "a", 1.0, 2), sampled("edit", "a", 0.0, 9)];
         for datum in &made(&episodes, &config)[0].data {
             assert!((sum(datum.weights.iter().copied()) - 0.5).abs() < 1e-6);
@@ -136,6 +139,16 @@ mod tests {
             let total = sum(batch.data.iter().map(|datum| datum.advantages[0]));
             assert!(total.abs() < 1e-5, "{total}");
         }
+    }
+
+    #[test]
+    fn the_pull_of_a_skill_is_its_weight_times_the_size_of_its_advantages() {
+        let config =
+            BatchConfig { steps: 1, advantage_scale: [("edit".to_owned(), 3.0)].into(), ..BatchConfig::default() };
+        // Half of the loss each; all advantages are one half in size.
+        let shares = &made(&episodes(), &config)[0].shares;
+        assert!((shares["edit"].pull - 0.75).abs() < 1e-6, "{shares:?}");
+        assert!((shares["review"].pull - 0.25).abs() < 1e-6, "{shares:?}");
     }
 
     #[test]

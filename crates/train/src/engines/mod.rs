@@ -1,8 +1,11 @@
 //! What samples from a policy and trains it. The trait has the shape of the Tinker API, so that a remote service fits too.
 
 pub mod local;
+pub mod loss;
 
 use std::path::Path;
+
+pub use loss::Loss;
 
 /// Opens the model in `dir` with the engine of this name, on `threads` threads.
 ///
@@ -141,21 +144,6 @@ pub struct Datum {
     pub advantages: Vec<f32>,
 }
 
-/// The loss, summed over targets with their weights; the caller folds any normalisation into the weights.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Loss {
-    /// `-w · log p`.
-    CrossEntropy,
-    /// `-w · min(r·A, clip(r, low, high)·A)` with `r = p / p_old` (PPO, arXiv 1707.06347, equation 7; asymmetric bounds as in
-    /// DAPO, arXiv 2503.14476, equation 10).
-    ClippedRatio {
-        /// Lower bound of the ratio, for example 0.8.
-        low: f32,
-        /// Upper bound of the ratio, for example 1.28.
-        high: f32,
-    },
-}
-
 /// What a backward pass saw.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct ForwardBackward {
@@ -165,7 +153,7 @@ pub struct ForwardBackward {
     pub weight: f64,
     /// Targets with non-zero weight.
     pub targets: usize,
-    /// Targets whose ratio was outside the bounds on the clipped side.
+    /// Targets at which a bound of the ratio acted.
     pub clipped: usize,
     /// Sum over targets of `r - 1 - log r`, an estimate of KL(old ‖ new) (Schulman's k3).
     pub kl: f64,

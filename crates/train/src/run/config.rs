@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::algo;
-use crate::batch::BatchConfig;
+use crate::batch::{BatchConfig, Reduction};
 use crate::engines::Loss;
 use crate::optimizer::OptimizerConfig;
 use crate::policy::SamplingOptions;
+
+/// Names of the losses; the first is the default.
+pub const LOSSES: [&str; 2] = ["clip", "cispo"];
 
 /// Settings of [`super::train()`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,12 +30,20 @@ pub struct TrainConfig {
     pub tasks: BTreeMap<String, usize>,
     /// Episodes that are played at once. Default 32: sampling is batched over them.
     pub workers: usize,
-    /// Advantage estimator: `group_mean`, `grpo`, `rloo`. Default `group_mean`.
+    /// Advantage estimator: `group_mean`, `grpo`, `rloo`, `max_likelihood`. Default `group_mean`.
     pub estimator: String,
+    /// Whether the tasks of a pair are compared together. Default true.
+    pub pair_centred: bool,
+    /// Loss: `clip`, `cispo`. Default `clip`.
+    pub loss: String,
     /// Lower bound of the probability ratio. Default 0.8.
     pub clip_low: f32,
     /// Upper bound of the probability ratio. Default 1.28.
     pub clip_high: f32,
+    /// Price of a nat of distance to the starting policy, see [`crate::batch::reference`]; 0 for none. Default 0.
+    pub kl: f32,
+    /// Largest importance weight between sampler and trainer, see [`crate::batch::importance`]; 0 for no weights. Default 0.
+    pub importance_cap: f32,
     /// Learning rate of the first iteration. Default 3e-4.
     pub learning_rate: f64,
     /// Learning rate of the last iteration as a share of the first, linear in between. Default 1: constant.
@@ -75,8 +86,12 @@ impl Default for TrainConfig {
             tasks: BTreeMap::new(),
             workers: 32,
             estimator: algo::ALL[0].name().to_owned(),
+            pair_centred: true,
+            loss: LOSSES[0].to_owned(),
             clip_low: 0.8,
             clip_high: 1.28,
+            kl: 0.0,
+            importance_cap: 0.0,
             learning_rate: 3e-4,
             final_share: 1.0,
             optimizer: OptimizerConfig::default(),
@@ -99,7 +114,11 @@ impl Default for ProbeConfig {
 impl TrainConfig {
     /// The loss of every optimiser step.
     pub fn loss(&self) -> Loss {
-        Loss::ClippedRatio { low: self.clip_low, high: self.clip_high }
+        let (low, high) = (self.clip_low, self.clip_high);
+        match self.loss.as_str() {
+            "cispo" => Loss::Cispo { low, high },
+            _ => Loss::ClippedRatio { low, high },
+        }
     }
 
     /// How turns are sampled in probes.
@@ -121,8 +140,12 @@ impl TrainConfig {
     pub fn check(&self, skills: &BTreeSet<&str>) -> Result<(), TrainError> {
         let names = || algo::ALL.iter().map(|estimator| estimator.name()).collect::<Vec<_>>().join("`, `");
         let positive = |value: f64| value > 0.0 && value.is_finite();
+        let by_batch = self.batch.reduction == Reduction::Batch;
         let rules = [
             ("estimator", algo::find(&self.estimator).is_some(), format!("one of `{}`", names())),
+            ("loss", LOSSES.contains(&self.loss.as_str()), format!("one of `{}`", LOSSES.join("`, `"))),
+            ("kl", self.kl >= 0.0 && self.kl.is_finite(), "at least 0".to_owned()),
+            ("importance_cap", self.importance_cap >= 0.0 && self.importance_cap.is_finite(), "at least 0".to_owned()),
             ("group", self.group >= 2, "at least 2: advantages compare episodes of one task".to_owned()),
             ("workers", self.workers >= 1, "at least 1".to_owned()),
             ("clip_low", (0.0..=1.0).contains(&self.clip_low), "from 0 to 1".to_owned()),
@@ -139,6 +162,16 @@ impl TrainConfig {
             ("checkpoint_every", self.checkpoint_every >= 1, "at least 1".to_owned()),
             ("keep", self.keep >= 1, "at least 1".to_owned()),
             ("max_invalid", (0.0..=1.0).contains(&self.max_invalid), "from 0 to 1".to_owned()),
+            (
+                "batch.episode_tokens",
+                by_batch || self.batch.episode_tokens == 0,
+                "0: only the reduction `batch` reads it".to_owned(),
+            ),
+            (
+                "batch.episode_tokens",
+                !by_batch || self.batch.episode_tokens >= 1,
+                "at least 1 with the reduction `batch`".to_owned(),
+            ),
             ("batch.balance", self.batch.balance || self.batch.quotas.is_empty(), "on for quotas to act".to_owned()),
         ];
         if let Some((name, _, expected)) = rules.into_iter().find(|(_, holds, _)| !holds) {
@@ -186,9 +219,22 @@ mod tests {
     }
 
     #[test]
+    fn the_length_of_an_episode_belongs_to_the_reduction_by_batch() {
+        let with = |reduction, episode_tokens| {
+            let batch = BatchConfig { reduction, episode_tokens, ..BatchConfig::default() };
+            TrainConfig { batch, ..TrainConfig::default() }
+        };
+        let text = refusal(&with(Reduction::Token, 100));
+        assert_eq!(text, "setting `batch.episode_tokens` must be 0: only the reduction `batch` reads it");
+        let text = refusal(&with(Reduction::Batch, 0));
+        assert_eq!(text, "setting `batch.episode_tokens` must be at least 1 with the reduction `batch`");
+        with(Reduction::Batch, 100).check(&BTreeSet::from(["edit"])).expect("belong together");
+    }
+
+    #[test]
     fn an_unknown_estimator_is_refused_with_the_known_ones() {
         let text = refusal(&TrainConfig { estimator: "ppo".to_owned(), ..TrainConfig::default() });
-        assert_eq!(text, "setting `estimator` must be one of `group_mean`, `grpo`, `rloo`");
+        assert_eq!(text, "setting `estimator` must be one of `group_mean`, `grpo`, `rloo`, `max_likelihood`");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use basis_gym::episode::Episode;
 
 use super::collect::Collected;
 use super::update::Update;
+use crate::batch::importance::Importance;
 
 /// Names and values, in the order in which people want to read them.
 pub(super) fn metrics(collected: &Collected, update: &Update, training: Duration) -> Vec<(String, f64)> {
@@ -38,22 +39,37 @@ pub(super) fn metrics(collected: &Collected, update: &Update, training: Duration
         ("rate/trained_tokens", update.tokens as f64 / training.as_secs_f64().max(1e-9)),
     ];
     values.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    values.extend(update.distance.map(|sum| ("train/kl_start".to_owned(), per_target(sum))));
+    values.extend(update.importance.iter().flat_map(importance));
     values
+}
+
+/// Means per target: the weight, how many were cut off, and how far sampler and trainer are apart.
+fn importance(importance: &Importance) -> [(String, f64); 3] {
+    let mean = |sum: f64| sum / importance.targets.max(1) as f64;
+    [
+        ("importance/weight".to_owned(), mean(importance.weight)),
+        ("importance/truncated".to_owned(), mean(importance.truncated as f64)),
+        ("importance/distance".to_owned(), mean(importance.distance)),
+    ]
 }
 
 fn per_skill(update: &Update) -> Vec<(String, f64)> {
     let mut values = Vec::new();
     let (mut solved_rates, mut sets, mut with_signal) = (Vec::new(), 0, 0);
+    let pulls: f64 = update.shares.values().map(|share| share.pull).sum();
     for (skill, counts) in &update.signal.skills {
         let valid = counts.valid.max(1) as f64;
-        let weight = update.shares.get(skill).map_or(0.0, |share| share.weight);
+        let share = update.shares.get(skill).copied().unwrap_or_default();
         solved_rates.push(counts.solved as f64 / valid);
         sets += counts.sets;
         with_signal += counts.with_signal;
         values.push((format!("reward/{skill}"), counts.reward / valid));
         values.push((format!("success/{skill}"), counts.solved as f64 / valid));
         values.push((format!("signal/{skill}"), counts.share()));
-        values.push((format!("share/{skill}"), weight));
+        values.push((format!("trained/{skill}"), counts.trained_solved as f64 / counts.trained.max(1) as f64));
+        values.push((format!("share/{skill}"), share.weight));
+        values.push((format!("pull/{skill}"), share.pull / if pulls > 0.0 { pulls } else { 1.0 }));
     }
     let mean = solved_rates.iter().sum::<f64>() / solved_rates.len().max(1) as f64;
     values.push(("success/mean".to_owned(), mean));

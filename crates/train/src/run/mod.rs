@@ -16,7 +16,7 @@ mod train;
 mod update;
 
 pub use checkpoint::{Checkpoints, State};
-pub use config::{ProbeConfig, TrainConfig};
+pub use config::{LOSSES, ProbeConfig, TrainConfig};
 pub use error::TrainError;
 pub use event::Event;
 pub use log::{LogError, RunLog};

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::collect::{Place, Stage, jobs};
 use super::metrics::metrics;
-use super::update::update;
+use super::update::Updating;
 use super::{Checkpoints, Event, Mixture, RunLog, TrainConfig, TrainError};
 use crate::engines::Engine;
 use crate::renderer::Renderer;
@@ -33,6 +33,8 @@ pub struct Training<'a> {
     pub world: &'a dyn World,
     /// The weights to start from; a checkpoint replaces them.
     pub engine: &'a mut dyn Engine,
+    /// The weights to start from once more, never trained: needed when `kl` is above 0, else unused.
+    pub reference: Option<Box<dyn Engine>>,
     /// Their format.
     pub renderer: &'a Arc<dyn Renderer>,
     /// Keeps episodes and numbers.
@@ -72,12 +74,14 @@ pub struct TrainReport {
 /// # Errors
 /// [`TrainError`]; whatever was recorded until then stays, and the same call goes on from there.
 pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
-    let Training { config, tasks, probes, world, engine, renderer, log, checkpoints, stop, events } = training;
+    let Training { config, tasks, probes, world, engine, reference, renderer, log, checkpoints, stop, events } =
+        training;
     config.check(&tasks.iter().map(|task| task.skill.as_str()).collect::<BTreeSet<_>>())?;
     let quota = |skill: &str| config.tasks.get(skill).copied().unwrap_or(config.tasks_per_skill);
     if tasks.iter().all(|task| quota(&task.skill) == 0) {
         return Err(TrainError::NoTasks);
     }
+    let reference = if config.kl > 0.0 { Some(reference.ok_or_else(no_reference)?) } else { None };
     let checkpoints = Checkpoints::open(checkpoints)?;
     let finished = checkpoints.restore(engine)?.map_or(0, |state| state.iteration);
     log.rewind((finished > 0).then_some(u64::from(finished))).map_err(TrainError::Log)?;
@@ -89,8 +93,15 @@ pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
     let (workers, max_invalid) = (config.workers, config.max_invalid);
     let stage = Stage { engine, renderer, world, log, events, stop, workers, max_invalid };
     let pairs = tasks.iter().map(|task| (task.id.as_str(), task.pair.as_str())).collect();
-    let mut run = Run { config, probes, checkpoints, mixture, pairs, stage, finished };
+    let mut run = Run { config, probes, checkpoints, mixture, pairs, stage, reference, finished };
     run.go_on()
+}
+
+fn no_reference() -> TrainError {
+    TrainError::Setting {
+        name: "kl".to_owned(),
+        expected: "0 where there is no starting policy to compare with".to_owned(),
+    }
 }
 
 struct Run<'a> {
@@ -101,6 +112,7 @@ struct Run<'a> {
     /// The pair of each task.
     pairs: BTreeMap<&'a str, &'a str>,
     stage: Stage<'a>,
+    reference: Option<Box<dyn Engine>>,
     /// Finished iterations.
     finished: u32,
 }
@@ -173,7 +185,9 @@ impl Run<'_> {
         }
         let start = Instant::now();
         let pair_of = |task: &str| self.pairs.get(task).copied().unwrap_or_default();
-        let update = update(self.stage.engine, &collected.episodes, &pair_of, config, iteration)?;
+        let reference = self.reference.as_deref_mut();
+        let mut updating = Updating { engine: self.stage.engine, reference, config };
+        let update = updating.run(&collected.episodes, &pair_of, iteration)?;
         let metrics = metrics(&collected, &update, start.elapsed());
         self.stage.log.metrics(u64::from(iteration), &metrics).map_err(TrainError::Log)?;
         self.finished = iteration;

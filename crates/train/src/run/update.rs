@@ -6,7 +6,8 @@ use basis_gym::episode::Episode;
 
 use super::TrainConfig;
 use crate::algo::{self, Signal};
-use crate::batch::{Batch, Share, batches};
+use crate::batch::importance::{self, Importance};
+use crate::batch::{Batch, Share, batches, reference};
 use crate::engines::{Engine, EngineError};
 
 /// What the optimiser steps of one iteration did.
@@ -30,36 +31,79 @@ pub(super) struct Update {
     pub(super) entropy: f64,
     /// Largest norm of a gradient before clipping.
     pub(super) grad_norm: f64,
+    /// Sum over targets of `log p_old - log p_start`, when there is a price on it.
+    pub(super) distance: Option<f64>,
+    /// What importance weights did, when there are any.
+    pub(super) importance: Option<Importance>,
     /// What each skill had of the loss, mean over steps.
     pub(super) shares: BTreeMap<String, Share>,
 }
 
-/// Computes advantages and takes the optimiser steps of `iteration`.
-pub(super) fn update<'a>(
-    engine: &mut dyn Engine,
-    episodes: &[Episode],
-    pair_of: &dyn Fn(&str) -> &'a str,
-    config: &TrainConfig,
-    iteration: u32,
-) -> Result<Update, EngineError> {
-    let estimator = algo::find(&config.estimator).expect("the settings were checked");
-    let signal = algo::signal(episodes, pair_of, estimator);
-    let batches = batches(episodes, &signal, &config.batch, config.seed.wrapping_add(u64::from(iteration)));
-    let mut update = Update { signal, ..Update::default() };
-    for batch in &batches {
-        let seen = engine.forward_backward(&batch.data, config.loss())?;
-        let stepped = engine.optim_step(&config.optimizer.step(config.learning_rate_in(iteration)))?;
-        update.steps += 1;
-        update.tokens += batch.data.iter().map(|datum| datum.ids.len()).sum::<usize>();
-        update.targets += seen.targets;
-        update.clipped += seen.clipped;
-        update.loss += seen.loss;
-        update.kl += seen.kl;
-        update.entropy += seen.entropy;
-        update.grad_norm = update.grad_norm.max(stepped.grad_norm);
-        add_shares(&mut update.shares, batch, batches.len());
+/// What an update works with.
+pub(super) struct Updating<'a> {
+    pub(super) engine: &'a mut dyn Engine,
+    /// The starting policy, when distance to it has a price.
+    pub(super) reference: Option<&'a mut (dyn Engine + 'static)>,
+    pub(super) config: &'a TrainConfig,
+}
+
+impl Updating<'_> {
+    /// Computes advantages and takes the optimiser steps of `iteration`.
+    pub(super) fn run<'p>(
+        &mut self,
+        episodes: &[Episode],
+        pair_of: &dyn Fn(&str) -> &'p str,
+        iteration: u32,
+    ) -> Result<Update, EngineError> {
+        let config = self.config;
+        let estimator = algo::find(&config.estimator).expect("the settings were checked");
+        let pair_of = |task: &str| if config.pair_centred { pair_of(task) } else { "" };
+        let signal = algo::signal(episodes, &pair_of, estimator);
+        let mut batches = batches(episodes, &signal, &config.batch, config.seed.wrapping_add(u64::from(iteration)));
+        let mut update = Update { signal, ..Update::default() };
+        self.charge(&mut batches, &mut update)?;
+        self.weigh(&mut batches, &mut update)?;
+        for batch in &batches {
+            let seen = self.engine.forward_backward(&batch.data, config.loss())?;
+            let stepped = self.engine.optim_step(&config.optimizer.step(config.learning_rate_in(iteration)))?;
+            update.steps += 1;
+            update.tokens += batch.data.iter().map(|datum| datum.ids.len()).sum::<usize>();
+            update.targets += seen.targets;
+            update.clipped += seen.clipped;
+            update.loss += seen.loss;
+            update.kl += seen.kl;
+            update.entropy += seen.entropy;
+            update.grad_norm = update.grad_norm.max(stepped.grad_norm);
+            add_shares(&mut update.shares, batch, batches.len());
+        }
+        Ok(update)
     }
-    Ok(update)
+
+    /// Distance to the starting policy costs.
+    fn charge(&mut self, batches: &mut [Batch], update: &mut Update) -> Result<(), EngineError> {
+        let Some(engine) = self.reference.as_deref_mut() else { return Ok(()) };
+        let mut distance = 0.0;
+        for batch in batches {
+            let start = engine.forward(&batch.data)?;
+            distance += reference::charge(&mut batch.data, &start, self.config.kl);
+        }
+        update.distance = Some(distance);
+        Ok(())
+    }
+
+    /// What the sampler chose more or less often than the trainer would have is weighed accordingly.
+    fn weigh(&mut self, batches: &mut [Batch], update: &mut Update) -> Result<(), EngineError> {
+        if self.config.importance_cap == 0.0 {
+            return Ok(());
+        }
+        let mut sum = Importance::default();
+        for batch in batches {
+            let start = self.engine.forward(&batch.data)?;
+            sum = sum + importance::truncate(&mut batch.data, &start, self.config.importance_cap);
+        }
+        update.importance = Some(sum);
+        Ok(())
+    }
 }
 
 fn add_shares(shares: &mut BTreeMap<String, Share>, batch: &Batch, steps: usize) {
@@ -68,5 +112,6 @@ fn add_shares(shares: &mut BTreeMap<String, Share>, batch: &Batch, steps: usize)
         sum.episodes += share.episodes;
         sum.tokens += share.tokens;
         sum.weight += share.weight / steps as f64;
+        sum.pull += share.pull / steps as f64;
     }
 }

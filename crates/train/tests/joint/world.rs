@@ -173,6 +173,7 @@ pub(crate) fn run(
         probes: &tasks(12, 8),
         world: &Words,
         engine,
+        reference: None,
         renderer,
         log: &mut recorder,
         checkpoints: &checkpoints,

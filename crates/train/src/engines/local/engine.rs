@@ -114,7 +114,7 @@ impl Engine for Local {
     }
 
     fn forward_backward(&mut self, batch: &[Datum], loss: Loss) -> Result<ForwardBackward, EngineError> {
-        self.check(batch, if loss == Loss::CrossEntropy { Needs::Weights } else { Needs::Advantages })?;
+        self.check(batch, if loss.compares() { Needs::Advantages } else { Needs::Weights })?;
         let model = &self.model;
         let forward = &*self.forward.get_or_insert_with(|| model.pack_forward());
         let backward = &*self.backward.get_or_insert_with(|| model.pack_backward());

@@ -1,5 +1,6 @@
 //! From the last layer's output to losses and their gradients, a few rows at a time, so that the logits of all positions never exist together.
 
+use super::super::super::loss::Sample;
 use super::super::super::{ForwardBackward, Loss};
 use super::super::math::norm;
 use super::super::math::softmax::Softmax;
@@ -99,17 +100,14 @@ fn to_gradient(target: &Target, logits: &mut [f32], loss: Loss, seen: &mut Forwa
 
 /// The loss of one target, and minus its derivative by the log-probability.
 fn term(target: &Target, logprob: f32, loss: Loss, seen: &mut ForwardBackward) -> (f32, f32) {
-    let Loss::ClippedRatio { low, high } = loss else { return (-logprob, 1.0) };
-    let (log_ratio, advantage) = (logprob - target.old_logprob, target.advantage);
-    let ratio = log_ratio.exp();
-    seen.kl += f64::from(ratio) - 1.0 - f64::from(log_ratio);
-    let (free, bounded) = (ratio * advantage, ratio.clamp(low, high) * advantage);
-    if bounded < free {
-        seen.clipped += 1;
-        (-bounded, 0.0)
-    } else {
-        (-free, free)
+    let sample = Sample { logprob, old_logprob: target.old_logprob, advantage: target.advantage };
+    let term = loss.term(sample);
+    if loss.compares() {
+        let log_ratio = logprob - target.old_logprob;
+        seen.kl += f64::from(log_ratio.exp()) - 1.0 - f64::from(log_ratio);
+        seen.clipped += usize::from(term.clipped);
     }
+    (term.loss, term.pull)
 }
 
 vectorize! {

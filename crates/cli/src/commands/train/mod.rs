@@ -1,5 +1,8 @@
 //! `basis train`: joint reinforcement learning of all skills, measured on held-out tasks before and after.
 
+mod by_skill;
+mod settings;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use basis_gym::skills;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
 use basis_gym::verdicts::Remembering;
-use basis_train::run::{self, ProbeConfig, TrainConfig, TrainError, TrainReport, Training};
+use basis_train::run::{self, TrainError, TrainReport, Training};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
@@ -35,23 +38,25 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let settings = &context.settings.train;
+    let sizes = &context.settings.train;
     let open = |given: &Option<PathBuf>, purpose, tasks| match given {
         Some(path) => Pack::open(path).kind(Kind::Input),
         None => packs::open(context, purpose, tasks),
     };
-    let pack = open(&arguments.pack, Use::Train, settings.pack_tasks)?;
-    let probe_pack = open(&arguments.probe_pack, Use::HeldOut, settings.probe_tasks)?;
+    let pack = open(&arguments.pack, Use::Train, sizes.pack_tasks)?;
+    let probe_pack = open(&arguments.probe_pack, Use::HeldOut, sizes.probe_tasks)?;
     let is_trained = |task: &Arc<Task>| skills::find(&task.skill).is_some_and(|skill| !skill.is_composite());
     let tasks: Vec<Arc<Task>> = pack.tasks.iter().filter(|task| is_trained(task)).cloned().collect();
-    let probes = packs::select(&probe_pack, &[], settings.probe_tasks)?;
+    let probes = packs::select(&probe_pack, &[], sizes.probe_tasks)?;
     refuse_overlap(&tasks, &probes)?;
     let mut workshop = packs::workshop(context, &[&pack, &probe_pack])?;
     if arguments.pack.is_none() && arguments.probe_pack.is_none() {
         packs::hurry(&mut workshop);
     }
+    let train_config = settings::config_of(context, &tasks)?;
     let dir = models::directory(context, arguments.model.as_deref())?;
     let (mut engine, renderer) = models::open(&dir)?;
+    let reference = if train_config.kl > 0.0 { Some(models::open(&dir)?.0) } else { None };
 
     let digest = results::digest_of_file(&dir.join("model.safetensors"))?;
     let names = (&pack.manifest.tasks_digest[..12], &probe_pack.manifest.tasks_digest[..12]);
@@ -61,7 +66,6 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     context.printer.say(format_args!("{} {}", if resumed { "resuming run" } else { "run" }, recorder.dir().display()));
 
     let checkpoints = recorder.checkpoints();
-    let train_config = config_of(context);
     let verdicts = verdicts::open(context)?;
     let remembering = verdicts.as_ref().map(|verdicts| Remembering::new(&workshop, verdicts));
     let world: &dyn World = remembering.as_ref().map_or(&workshop, |world| world);
@@ -72,6 +76,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         probes: &probes,
         world,
         engine: engine.as_mut(),
+        reference,
         renderer: &renderer,
         log: &mut recorder,
         checkpoints: &checkpoints,
@@ -100,37 +105,10 @@ fn refuse_overlap(tasks: &[Arc<Task>], probes: &[Arc<Task>]) -> Result<(), Failu
     }
 }
 
-fn config_of(context: &Context<'_>) -> TrainConfig {
-    let (settings, policy) = (&context.settings.train, &context.settings.policy);
-    let mut config = TrainConfig {
-        seed: context.settings.run.seed,
-        iterations: settings.iterations,
-        group: settings.group_size,
-        tasks_per_skill: settings.tasks_per_skill,
-        estimator: settings.estimator.clone(),
-        clip_low: settings.clip_low,
-        clip_high: settings.clip_high,
-        learning_rate: f64::from(settings.learning_rate),
-        final_share: f64::from(settings.final_share),
-        probe: ProbeConfig {
-            every: settings.probe_every,
-            k: context.settings.eval.attempts,
-            temperature: policy.temperature,
-        },
-        ..TrainConfig::default()
-    };
-    if context.settings.run.workers > 0 {
-        config.workers = context.settings.run.workers;
-    }
-    config.batch.steps = settings.steps_per_iteration as usize;
-    config.sampling.temperature = policy.temperature;
-    config.sampling.max_tokens = settings.max_tokens;
-    // Rewards of `localize` are ±1, twice the range of the others.
-    config.batch.advantage_scale = [("localize".to_owned(), 0.5)].into();
-    config
-}
-
 fn failure(error: TrainError) -> Failure {
+    if let Some(failure) = settings::refused(&error) {
+        return failure;
+    }
     let kind = match &error {
         TrainError::Setting { .. } => Kind::Usage,
         TrainError::NoTasks | TrainError::Damaged { .. } => Kind::Input,
