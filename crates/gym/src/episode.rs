@@ -161,8 +161,25 @@ pub struct TokenTrace {
     pub sampled: Vec<bool>,
     /// For each id, its log-probability (natural logarithm) when it was sampled; 0 where it was not.
     pub logprobs: Vec<f32>,
-    /// Version of the weights that sampled them.
+    /// Version of the weights that sampled the first of them.
     pub weight_version: u64,
+    /// Where other weights took over: the index in `ids` from which on they sampled, and their version. Empty when one version
+    /// sampled all; episodes of earlier programs are read as such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takeovers: Vec<(usize, u64)>,
+}
+
+impl TokenTrace {
+    /// Version of the weights at the position `index` of `ids`.
+    pub fn version_at(&self, index: usize) -> u64 {
+        let before = self.takeovers.iter().rev().find(|(from, _)| *from <= index);
+        before.map_or(self.weight_version, |(_, version)| *version)
+    }
+
+    /// The oldest version that sampled any of the ids.
+    pub fn oldest_version(&self) -> u64 {
+        self.takeovers.iter().map(|(_, version)| *version).fold(self.weight_version, u64::min)
+    }
 }
 
 /// One finished episode.
@@ -201,5 +218,25 @@ impl Episode {
             Grade::Scored(score) => Some(score.reward),
             Grade::Invalid(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_has_the_version_of_the_weights_that_sampled_it() {
+        let trace = TokenTrace { weight_version: 4, takeovers: vec![(3, 6), (8, 7)], ..TokenTrace::default() };
+        assert_eq!([0, 2, 3, 7, 8, 90].map(|index| trace.version_at(index)), [4, 4, 6, 6, 7, 7]);
+        assert_eq!(trace.oldest_version(), 4);
+    }
+
+    #[test]
+    fn a_trace_of_an_earlier_program_has_one_version() {
+        let old = r#"{"ids":[1,2],"sampled":[false,true],"logprobs":[0.0,-0.5],"weight_version":5}"#;
+        let trace: TokenTrace = serde_json::from_str(old).unwrap();
+        assert_eq!((trace.version_at(0), trace.version_at(1), trace.oldest_version()), (5, 5, 5));
+        assert_eq!(serde_json::to_string(&trace).unwrap(), old, "nothing is added where nothing changed");
     }
 }

@@ -124,6 +124,7 @@ fn edited() -> Episode {
             sampled: vec![false, true, true, false],
             logprobs: vec![0.0, -0.5, -0.25, 0.0],
             weight_version: 3,
+            ..TokenTrace::default()
         }),
         acting: Duration::from_millis(1234),
         grading: Duration::from_millis(250),

@@ -1,12 +1,13 @@
 //! Many episodes at once: every job that is started comes out exactly once, as graded or as invalid with a cause.
 //!
-//! [`dispatch`] is the scheduler, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
+//! [`dispatch`] plays a list of jobs, [`serve`] those that a [`Source`] hands out; [`Queue`] is whose turn it is, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
 //! episodes; whoever calls it connects a store or a trainer.
 
 mod attempt;
 mod dispatch;
 mod queue;
 mod seed;
+mod serve;
 mod world;
 
 #[cfg(test)]
@@ -15,5 +16,7 @@ mod fault_tests;
 mod tests;
 
 pub use dispatch::{Job, dispatch};
+pub use queue::Queue;
 pub use seed::seed;
+pub use serve::{Source, serve};
 pub use world::World;

@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::Job;
 
 /// The jobs, by skill in the order in which the skills first appear.
-#[derive(Default)]
-pub(super) struct Queue {
+#[derive(Debug, Default)]
+pub struct Queue {
     skills: Vec<Skill>,
     /// The skill and task of the job that was handed out last.
     last: Option<(usize, String)>,
 }
 
+#[derive(Debug)]
 struct Skill {
     name: String,
     jobs: VecDeque<Job>,
@@ -25,7 +26,8 @@ struct Skill {
 }
 
 impl Queue {
-    pub(super) fn new(jobs: impl IntoIterator<Item = Job>) -> Self {
+    /// A queue of these jobs.
+    pub fn new(jobs: impl IntoIterator<Item = Job>) -> Self {
         let mut queue = Self::default();
         for job in jobs {
             let known = queue.skills.iter().position(|skill| skill.name == job.task.skill);
@@ -42,7 +44,7 @@ impl Queue {
     }
 
     /// The job to start now.
-    pub(super) fn next(&mut self) -> Option<Job> {
+    pub fn next(&mut self) -> Option<Job> {
         let index = self.same_task().or_else(|| self.whose_turn())?;
         let skill = &mut self.skills[index];
         let job = skill.jobs.pop_front()?;
@@ -52,7 +54,7 @@ impl Queue {
     }
 
     /// Takes note that a job has ended, and how long it took.
-    pub(super) fn ended(&mut self, skill: &str, time: Duration) {
+    pub fn ended(&mut self, skill: &str, time: Duration) {
         if let Some(skill) = self.skills.iter_mut().find(|known| known.name == skill) {
             skill.running -= 1;
             skill.spent += time;
@@ -60,8 +62,13 @@ impl Queue {
     }
 
     /// How many jobs were never started.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.skills.iter().map(|skill| skill.jobs.len()).sum()
+    }
+
+    /// Whether every job was started.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn same_task(&self) -> Option<usize> {

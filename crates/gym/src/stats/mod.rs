@@ -6,6 +6,7 @@
 //!
 //! [`separation`] knows no episodes: it says how well labels can be told from numbers.
 
+mod arms;
 mod bootstrap;
 mod compare;
 mod evaluation;
@@ -13,6 +14,7 @@ pub mod separation;
 #[cfg(test)]
 mod testing;
 
+pub use arms::{ArmDifference, Arms};
 pub use bootstrap::{Interval, RESAMPLES};
 pub use compare::{Comparison, Difference};
 pub use evaluation::{Evaluation, SkillScore, TaskScore};

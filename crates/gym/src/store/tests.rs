@@ -39,6 +39,7 @@ fn an_episode_comes_back_as_it_was_recorded() {
         sampled: vec![false, true, true],
         logprobs: vec![0.0, -0.1, -2.345_678_9],
         weight_version: 7,
+        takeovers: vec![(2, 8)],
     };
     let original = Episode { tokens: Some(tokens), ..episode("a1", 2, 1.0) };
     recorder.record("train", 3, &original).unwrap();

@@ -127,7 +127,8 @@ impl View<'_> {
     fn costs(&self, episode: &Episode) {
         let tokens = episode.tokens.as_ref().map_or(String::new(), |trace| {
             let sampled = trace.sampled.iter().filter(|sampled| **sampled).count();
-            format!(", {sampled} of {} tokens sampled by weights {}", trace.ids.len(), trace.weight_version)
+            let versions = trace.takeovers.iter().map(|(_, version)| format!(", then {version}")).collect::<String>();
+            format!(", {sampled} of {} tokens sampled by weights {}{versions}", trace.ids.len(), trace.weight_version)
         });
         let (acting, grading) = (episode.acting.as_secs_f64(), episode.grading.as_secs_f64());
         let costs = format!("\nacting {acting:.2} s, grading {grading:.2} s{tokens}");
