@@ -20,11 +20,13 @@ use crate::machine;
 /// Raise this when the generator, the operators or a builder changes what a seed gives.
 const VERSION: u32 = 4;
 
-/// A use of generated packages. No two uses share a seed.
+/// A use of generated packages. What is trained on and what is measured on share no seed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Use {
     /// What joint training works on.
     Train,
+    /// Composite tasks of the packages of [`Use::Train`], for the arm of an ablation that trains on them.
+    TrainComposite,
     /// What is measured on: other templates and identifiers.
     HeldOut,
 }
@@ -33,17 +35,22 @@ impl Use {
     fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::TrainComposite => "train-composite",
             Self::HeldOut => "held-out",
         }
     }
 
     fn plan(self, tasks_per_skill: usize) -> Plan {
         let (split, first_seed) = match self {
-            Self::Train => (Split::Train, 2_000_000),
+            Self::Train | Self::TrainComposite => (Split::Train, 2_000_000),
             Self::HeldOut => (Split::HeldOut, 3_000_000),
         };
-        // Composite kinds are never trained on.
-        let wanted = |composite: bool| !composite || !matches!(self, Self::Train);
+        // Joint training never works on composite kinds.
+        let wanted = |composite: bool| match self {
+            Self::Train => !composite,
+            Self::TrainComposite => composite,
+            Self::HeldOut => true,
+        };
         let skills =
             skills::ALL.iter().filter(|skill| wanted(skill.is_composite())).map(|skill| skill.name().to_owned());
         let recipe = Recipe {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use basis_gym::stats::{Comparison, Evaluation, Interval};
+use basis_train::run::{Effect, Interference};
 
 use crate::exit::{Failure, Kind};
 use crate::printer::Printer;
@@ -83,6 +84,23 @@ pub(crate) fn comparison(printer: &Printer, before: &Evaluation, after: &Evaluat
     printer.data(table.render());
     let relative = 100.0 * (after.average / before.average.max(f64::MIN_POSITIVE) - 1.0);
     printer.data(format_args!("average over {} skills and kinds: {relative:+.1} % relative", before.skills.len()));
+}
+
+/// A row per skill that a step is made from, a column per skill that it is measured on, in thousandths with standard errors.
+pub(crate) fn interference(matrix: &Interference) -> Table {
+    let header: Vec<String> =
+        ["step on".to_owned()].into_iter().chain(matrix.effects.keys().map(|skill| format!("#{skill}"))).collect();
+    let mut table = Table::new(&header);
+    for (from, effects) in &matrix.effects {
+        let cell = |to: &String| effects.get(to).map_or("-".to_owned(), effect);
+        table.row([from.clone()].into_iter().chain(matrix.effects.keys().map(cell)));
+    }
+    table
+}
+
+fn effect(effect: &Effect) -> String {
+    let error = effect.error.map_or("?".to_owned(), |error| format!("{:.1}", 1000.0 * error));
+    format!("{:+.1} ± {error}", 1000.0 * effect.change)
 }
 
 fn rate(value: f64) -> String {

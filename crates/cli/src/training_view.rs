@@ -4,11 +4,13 @@ use basis_train::run::Event;
 
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::results;
 
 /// Turns events into progress and lines.
 pub(crate) struct TrainingView<'a> {
     printer: &'a Printer,
-    progress: Option<Progress>,
+    /// Of the iteration that is waited for.
+    progress: Option<(u32, Progress)>,
 }
 
 impl<'a> TrainingView<'a> {
@@ -27,16 +29,20 @@ impl<'a> TrainingView<'a> {
                 };
                 let progress = self.printer.progress(&label, *total as u64);
                 progress.advance(*reused as u64);
-                self.progress = Some(progress);
+                self.progress = Some((*iteration, progress));
             }
-            Event::Episode { .. } => {
-                if let Some(progress) = &self.progress {
+            Event::Episode { iteration, .. } => {
+                if let Some((_, progress)) = self.progress.as_ref().filter(|(awaited, _)| awaited == iteration) {
                     progress.advance(1);
                 }
             }
             Event::Iteration { iteration, iterations, metrics } => {
                 self.progress = None;
                 self.printer.say(format_args!("iteration {iteration}/{iterations}  {}", line(metrics)));
+            }
+            Event::Interference { iteration, matrix } => {
+                self.printer.say(format_args!("a step on one skill, measured on the others, iteration {iteration}:"));
+                self.printer.say(results::interference(matrix).render());
             }
             Event::Probe { iteration, evaluation } => {
                 self.progress = None;

@@ -3,15 +3,19 @@
 //! An episode thread [`asks`](Batcher::ask) and blocks until its answer is there; the engine takes requests whenever it has
 //! room in its batch. Requests are served in the order in which they arrive. When the queue is closed, everybody who waits or
 //! comes later is told why; nobody waits forever.
+//!
+//! New weights are [`announced`](Batcher::announce): from then on the engine gets no request until it has loaded them and
+//! [`resumes`](Batcher::resume), while askers wait. So every answer comes from weights of one version, and every request that
+//! is handed in after an announcement is answered by the new ones.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::engines::{Next, SampleQueue, SampleRequest, Sampled};
 
 /// See the module.
-#[derive(Default)]
 pub struct Batcher {
     state: Mutex<State>,
     arrived: Condvar,
@@ -21,8 +25,14 @@ pub struct Batcher {
 struct State {
     waiting: VecDeque<SampleRequest>,
     /// Where the answers go, by request id. Dropping a sender wakes its receiver with an error.
-    answers: HashMap<u64, mpsc::SyncSender<Sampled>>,
+    answers: HashMap<u64, mpsc::SyncSender<Answer>>,
     next_id: u64,
+    /// Version of the weights that the engine has.
+    version: u64,
+    /// Version of the newest weights that it has or will have.
+    announced: u64,
+    /// Directory of the weights that the engine has to load before it gets another request.
+    weights: Option<PathBuf>,
     /// Since when the engine has something to do.
     busy_since: Option<Instant>,
     /// How long it had something to do before that.
@@ -31,17 +41,27 @@ struct State {
     closed: Option<String>,
 }
 
+/// What an asker gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The continuation.
+    pub sampled: Sampled,
+    /// Version of the weights that sampled it.
+    pub version: u64,
+}
+
 impl Batcher {
-    /// An open, empty queue.
-    pub fn new() -> Self {
-        Self::default()
+    /// An open, empty queue in front of an engine with weights of this version.
+    pub fn new(version: u64) -> Self {
+        let state = State { version, announced: version, ..State::default() };
+        Self { state: Mutex::new(state), arrived: Condvar::new() }
     }
 
     /// Hands in a request and waits for its answer. The id of the request is set here.
     ///
     /// # Errors
     /// The reason for which the queue was closed.
-    pub fn ask(&self, request: SampleRequest) -> Result<Sampled, String> {
+    pub fn ask(&self, request: SampleRequest) -> Result<Answer, String> {
         let answer = self.submit(request)?;
         answer
             .recv()
@@ -63,13 +83,43 @@ impl Batcher {
         self.lock().answers.clear();
     }
 
+    /// Announces the weights of `version` in `dir`, after waiting until those announced before are loaded.
+    pub fn announce(&self, dir: PathBuf, version: u64) {
+        let mut state = self.lock();
+        while state.weights.is_some() && state.closed.is_none() {
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.weights = Some(dir);
+        state.announced = version;
+        self.arrived.notify_all();
+    }
+
+    /// The directory of the weights that the engine has to load; asked when it has stopped taking requests.
+    pub fn announcement(&self) -> Option<PathBuf> {
+        let state = self.lock();
+        state.weights.clone().filter(|_| state.closed.is_none())
+    }
+
+    /// The engine has loaded the announced weights, which are of this version, and takes requests again.
+    pub fn resume(&self, version: u64) {
+        let mut state = self.lock();
+        state.weights = None;
+        state.version = version;
+        self.arrived.notify_all();
+    }
+
+    /// Version of the newest weights that the engine has or will have.
+    pub fn announced(&self) -> u64 {
+        self.lock().announced
+    }
+
     /// How long the engine has had requests to serve so far.
     pub fn busy(&self) -> Duration {
         let state = self.lock();
         state.busy + state.busy_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    fn submit(&self, mut request: SampleRequest) -> Result<mpsc::Receiver<Sampled>, String> {
+    fn submit(&self, mut request: SampleRequest) -> Result<mpsc::Receiver<Answer>, String> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             return Err(reason.clone());
@@ -80,7 +130,7 @@ impl Batcher {
         state.busy_since.get_or_insert_with(Instant::now);
         state.answers.insert(request.id, sender);
         state.waiting.push_back(request);
-        self.arrived.notify_one();
+        self.arrived.notify_all();
         Ok(receiver)
     }
 
@@ -94,6 +144,9 @@ impl SampleQueue for Batcher {
     fn next(&self, wait: bool) -> Next {
         let mut state = self.lock();
         loop {
+            if state.weights.is_some() {
+                return Next::Closed;
+            }
             if let Some(request) = state.waiting.pop_front() {
                 return Next::Request(request);
             }
@@ -110,6 +163,7 @@ impl SampleQueue for Batcher {
     fn finish(&self, id: u64, sampled: Sampled) {
         let mut state = self.lock();
         let sender = state.answers.remove(&id);
+        let version = state.version;
         if state.answers.is_empty() {
             let elapsed = state.busy_since.take().map_or(Duration::ZERO, |since| since.elapsed());
             state.busy += elapsed;
@@ -117,7 +171,7 @@ impl SampleQueue for Batcher {
         drop(state);
         if let Some(sender) = sender {
             // The asking thread may be gone; then nobody needs the answer.
-            let _ = sender.send(sampled);
+            let _ = sender.send(Answer { sampled, version });
         }
     }
 }
@@ -149,7 +203,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_the_answer_to_the_own_question() {
-        let batcher = Batcher::new();
+        let batcher = Batcher::new(0);
         let ask = |token| batcher.ask(request(token));
         let ask = &ask;
         std::thread::scope(|scope| {
@@ -157,7 +211,7 @@ mod tests {
             let askers: Vec<_> = (0..32).map(|token| (token, scope.spawn(move || ask(token)))).collect();
             for (token, asker) in askers {
                 let answer = asker.join().expect("does not panic").expect("is answered");
-                assert_eq!(answer.tokens, [token]);
+                assert_eq!(answer.sampled.tokens, [token]);
             }
             batcher.close("done");
         });
@@ -165,7 +219,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_told_why_the_queue_was_closed() {
-        let batcher = Batcher::new();
+        let batcher = Batcher::new(0);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| batcher.ask(request(1)));
             let Next::Request(_) = batcher.next(true) else { panic!("there is a request") };
@@ -176,15 +230,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_after_an_announcement_is_answered_by_the_new_weights() {
+        let batcher = Batcher::new(3);
+        std::thread::scope(|scope| {
+            let before = scope.spawn(|| batcher.ask(request(1)));
+            let Next::Request(taken) = batcher.next(true) else { panic!("there is a request") };
+            batcher.announce(PathBuf::from("weights"), 5);
+            let after = scope.spawn(|| batcher.ask(request(2)));
+            assert!(matches!(batcher.next(true), Next::Closed), "the engine gets nothing with the old weights");
+            let sampled = Sampled { tokens: vec![7], logprobs: vec![0.0], stopped: true };
+            batcher.finish(taken.id, sampled.clone());
+            assert_eq!(before.join().expect("does not panic").expect("is answered").version, 3);
+            assert_eq!(batcher.announcement(), Some(PathBuf::from("weights")));
+            batcher.resume(5);
+            let Next::Request(taken) = batcher.next(true) else { panic!("the request waited") };
+            batcher.finish(taken.id, sampled);
+            assert_eq!(after.join().expect("does not panic").expect("is answered").version, 5);
+        });
+    }
+
+    #[test]
     fn a_closed_queue_lets_the_engine_finish_what_it_took() {
-        let batcher = Batcher::new();
+        let batcher = Batcher::new(0);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| batcher.ask(request(7)));
             let Next::Request(taken) = batcher.next(true) else { panic!("there is a request") };
             batcher.close("done");
             assert!(matches!(batcher.next(true), Next::Closed));
             batcher.finish(taken.id, Sampled { tokens: vec![7], logprobs: vec![0.0], stopped: true });
-            assert_eq!(waiting.join().expect("does not panic").expect("is answered").tokens, [7]);
+            assert_eq!(waiting.join().expect("does not panic").expect("is answered").sampled.tokens, [7]);
         });
     }
 }

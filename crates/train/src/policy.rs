@@ -4,6 +4,7 @@
 //! in order to encode again: what it records is what was sampled. A failure of the engine makes episodes invalid, and is
 //! returned once more to the caller.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use basis_gym::policy::{Action, Policy, PolicyError, Session};
 use basis_gym::task::Task;
 use serde::{Deserialize, Serialize};
 
-use crate::batcher::Batcher;
-use crate::engines::{Engine, EngineError, Info, SampleRequest, Sampled};
+use crate::batcher::{Answer, Batcher};
+use crate::engines::{Engine, EngineError, Info, SampleRequest};
 use crate::renderer::Renderer;
 
 /// How turns are sampled.
@@ -50,7 +51,7 @@ pub fn with_policy<T>(
     std::thread::scope(|scope| {
         let sampling = scope.spawn(|| {
             let _guard = Abandon(batcher);
-            let outcome = engine.sample(batcher);
+            let outcome = sample(engine, batcher);
             if let Err(error) = &outcome {
                 batcher.abandon(&error.to_string());
             }
@@ -63,6 +64,16 @@ pub fn with_policy<T>(
         let outcome = sampling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (value, outcome)
     })
+}
+
+/// Samples until the queue is closed, with newer weights whenever some are announced.
+fn sample(engine: &mut dyn Engine, batcher: &Batcher) -> Result<(), EngineError> {
+    loop {
+        engine.sample(batcher)?;
+        let Some(dir) = batcher.announcement() else { return Ok(()) };
+        engine.load(&dir)?;
+        batcher.resume(engine.info().weight_version);
+    }
 }
 
 /// However the sampling thread ends, nobody waits for it.
@@ -93,8 +104,7 @@ struct Shared {
     batcher: Batcher,
     renderer: Arc<dyn Renderer>,
     options: SamplingOptions,
-    name: String,
-    weight_version: u64,
+    engine: &'static str,
     sessions: AtomicU64,
     waited_nanos: AtomicU64,
     sampled_tokens: AtomicU64,
@@ -104,16 +114,21 @@ impl EnginePolicy {
     fn new(info: &Info, renderer: &Arc<dyn Renderer>, options: &SamplingOptions) -> Self {
         let context = options.context.min(info.context);
         let shared = Shared {
-            batcher: Batcher::new(),
+            batcher: Batcher::new(info.weight_version),
             renderer: Arc::clone(renderer),
             options: SamplingOptions { context, ..options.clone() },
-            name: format!("{}@{}", info.engine, info.weight_version),
-            weight_version: info.weight_version,
+            engine: info.engine,
             sessions: AtomicU64::new(0),
             waited_nanos: AtomicU64::new(0),
             sampled_tokens: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Has the engine go on with the weights of `version`, which [`Engine::save`] wrote to `dir`. What is sampled after this
+    /// call is sampled by them; a turn that has begun ends with the old ones.
+    pub fn announce(&self, dir: PathBuf, version: u64) {
+        self.shared.batcher.announce(dir, version);
     }
 
     /// How long all episodes together have waited for tokens so far.
@@ -134,7 +149,7 @@ impl EnginePolicy {
 
 impl Policy for EnginePolicy {
     fn name(&self) -> String {
-        self.shared.name.clone()
+        format!("{}@{}", self.shared.engine, self.shared.batcher.announced())
     }
 
     fn start(&self, task: &Task, _sample: u32, seed: u64) -> Result<Box<dyn Session>, PolicyError> {
@@ -144,7 +159,7 @@ impl Policy for EnginePolicy {
             seed,
             turn: 0,
             max_turns: task.context.max_turns,
-            trace: TokenTrace { weight_version: self.shared.weight_version, ..TokenTrace::default() },
+            trace: TokenTrace { weight_version: self.shared.batcher.announced(), ..TokenTrace::default() },
         }))
     }
 }
@@ -172,13 +187,23 @@ impl EngineSession {
         }
     }
 
-    fn ask(&self, request: SampleRequest) -> Result<Sampled, PolicyError> {
+    fn ask(&self, request: SampleRequest) -> Result<Answer, PolicyError> {
         let start = Instant::now();
-        let sampled = self.shared.batcher.ask(request).map_err(PolicyError::Engine)?;
+        let answer = self.shared.batcher.ask(request).map_err(PolicyError::Engine)?;
         let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.shared.waited_nanos.fetch_add(waited, Ordering::Relaxed);
-        self.shared.sampled_tokens.fetch_add(sampled.tokens.len() as u64, Ordering::Relaxed);
-        Ok(sampled)
+        self.shared.sampled_tokens.fetch_add(answer.sampled.tokens.len() as u64, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// The next ids were sampled by weights of `version`.
+    fn note_version(&mut self, version: u64) {
+        let from = self.trace.ids.len();
+        if self.turn == 0 {
+            self.trace.weight_version = version;
+        } else if self.trace.version_at(from) != version {
+            self.trace.takeovers.push((from, version));
+        }
     }
 
     fn append(&mut self, ids: &[u32], logprobs: Option<&[f32]>) {
@@ -204,13 +229,14 @@ impl Session for EngineSession {
         }
         let max_tokens = options.max_tokens.min(room);
         self.append(&ids, None);
-        let sampled = self.ask(self.request(max_tokens))?;
+        let Answer { sampled, version } = self.ask(self.request(max_tokens))?;
         if sampled.tokens.is_empty() || sampled.tokens.len() != sampled.logprobs.len() {
             let (tokens, logprobs) = (sampled.tokens.len(), sampled.logprobs.len());
             return Err(PolicyError::Engine(format!(
                 "the engine gave {tokens} tokens with {logprobs} log-probabilities"
             )));
         }
+        self.note_version(version);
         self.append(&sampled.tokens, Some(&sampled.logprobs));
         self.turn += 1;
         Ok(Action::Reply(self.shared.renderer.parse(&sampled.tokens)))

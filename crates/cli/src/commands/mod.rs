@@ -3,6 +3,7 @@
 //! A new command is its file, a `mod` line and a line in the registry.
 
 mod bench;
+mod compare;
 mod config;
 mod doctor;
 mod eval;
@@ -42,6 +43,7 @@ macro_rules! registry {
 registry! {
     Train(train),
     Eval(eval),
+    Compare(compare),
     Mine(mine),
     Gate(gate),
     Regrade(regrade),

@@ -7,6 +7,7 @@ use basis_gym::episode::{Episode, Grade, InvalidCause, Submission};
 use basis_gym::grade::Workshop;
 use basis_gym::pack::Pack;
 use basis_gym::rollout::{Job, World, dispatch, seed};
+use basis_gym::store::{self, Reader};
 use basis_gym::task::Task;
 use basis_sandbox::Sandbox;
 use basis_train::engines::Engine;
@@ -30,12 +31,22 @@ pub(crate) struct Arguments {
     /// Directory of the model to begin with; default: a new one, see settings [model]
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    /// Imitate successes of this run's training instead of the teacher (rejection sampling); begins with the starting checkpoint
+    /// unless `--from` names another model
+    #[arg(long, value_name = "RUN")]
+    from_run: Option<String>,
+    /// With --from-run: newest successes of each task; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "from_run")]
+    per_task: usize,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     if arguments.out.join("config.json").exists() {
         let message = format!("`{}` already holds a model", arguments.out.display());
         return Err(Failure::new(Kind::Input, message).hint("choose another place with `--out`"));
+    }
+    if let Some(run) = &arguments.from_run {
+        return imitate(run, &arguments, context);
     }
     let episodes = lessons(context)?;
     context.check_stop()?;
@@ -45,10 +56,42 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     };
     let (epochs, seed) = (context.settings.sft.epochs, context.settings.run.seed);
     let episodes = rename::copies(&episodes, epochs, &renderer.tokenizer().words(), seed);
-    let report = train(context, engine.as_mut(), renderer.as_ref(), &episodes)?;
+    // Every pass over the episodes has its own names.
+    finish(context, (engine.as_mut(), renderer.as_ref()), (&episodes, 1), &arguments.out)
+}
+
+/// Trains on what a policy did well in training, as it did it: with the names that it met.
+fn imitate(run: &str, arguments: &Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let reader = Reader::open(&store::find_run(&context.runs(), run)?)?;
+    let mut episodes = Vec::new();
+    for iteration in reader.overview()?.iter().filter(|cell| cell.phase == "train").map(|cell| cell.iteration) {
+        if episodes.last().is_none_or(|(last, _)| *last != iteration) {
+            episodes.push((iteration, reader.episodes("train", iteration)?));
+        }
+    }
+    let episodes: Vec<Episode> = episodes.into_iter().flat_map(|(_, episodes)| episodes).collect();
+    let total = episodes.len();
+    let chosen = sft::chosen(episodes, arguments.per_task);
+    if chosen.is_empty() {
+        let message = format!("run {} has no success in training among {total} episodes", reader.name());
+        return Err(Failure::new(Kind::Input, message).hint("only what was rewarded is imitated"));
+    }
+    context.printer.say(format_args!("{} of {total} episodes of run {} are imitated", chosen.len(), reader.name()));
+    let (mut engine, renderer) = models::open(&models::directory(context, arguments.from.as_deref())?)?;
+    let epochs = context.settings.sft.epochs;
+    finish(context, (engine.as_mut(), renderer.as_ref()), (&chosen, epochs), &arguments.out)
+}
+
+fn finish(
+    context: &Context<'_>,
+    (engine, renderer): (&mut dyn Engine, &dyn Renderer),
+    (episodes, epochs): (&[Episode], u32),
+    out: &Path,
+) -> Result<(), Failure> {
+    let report = train(context, (&mut *engine, renderer), episodes, epochs)?;
     context.check_stop()?;
-    save(&arguments.out, engine.as_ref(), renderer.as_ref())?;
-    show(context, &arguments.out, &report);
+    save(out, engine, renderer)?;
+    show(context, out, &report);
     Ok(())
 }
 
@@ -119,14 +162,13 @@ fn new_model(context: &Context<'_>, episodes: &[Episode]) -> Result<models::Mode
 
 fn train(
     context: &Context<'_>,
-    engine: &mut dyn Engine,
-    renderer: &dyn Renderer,
+    (engine, renderer): (&mut dyn Engine, &dyn Renderer),
     episodes: &[Episode],
+    epochs: u32,
 ) -> Result<SftReport, Failure> {
     let settings = &context.settings.sft;
     let config = SftConfig {
-        // Every pass over the episodes has its own names.
-        epochs: 1,
+        epochs,
         learning_rate: settings.learning_rate,
         batch_tokens: settings.batch_tokens,
         context_weight: settings.context_weight,

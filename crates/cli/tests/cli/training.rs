@@ -35,6 +35,29 @@ fn episodes(world: &World) -> Vec<(String, u32, String, u32)> {
 }
 
 #[test]
+fn settings_that_would_have_no_effect_are_refused_before_anything_is_made() {
+    let world = World::new();
+    let refusals = [
+        &["train.steps_per_iteration=1", "train.clip_high=1.5"][..],
+        &["train.episode_tokens=100"],
+        &["train.importance_cap=2"],
+        &["train.quotas=bugfix=2"],
+        &["train.advantage_scale=edit"],
+        &["train.curriculum_low=0.1"],
+        &["train.estimator=ppo"],
+        &["train.reduction=mean"],
+        &["train.max_staleness=1", "train.token_budget=9"],
+    ];
+    let refused = |settings: &&[&str]| {
+        let flags = settings.iter().flat_map(|setting| ["--set", setting]);
+        world.run(&["train"].into_iter().chain(flags).collect::<Vec<_>>())
+    };
+    let others = [&["train", "--skills", "edti"][..], &["train", "--reference", "models/none"]];
+    let text = refusals.iter().map(refused).chain(others.iter().map(|arguments| world.run(arguments)));
+    insta::assert_snapshot!(text.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
 fn training_that_is_killed_goes_on_and_counts_every_episode_once() {
     let world = World::new();
     let said = world.path().join("said");

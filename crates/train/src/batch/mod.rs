@@ -11,5 +11,6 @@ mod weights;
 
 pub use config::{BatchConfig, Reduction};
 pub use datum::datum;
+pub(crate) use split::sets;
 pub use split::{Batch, batches};
 pub use weights::Share;

@@ -32,7 +32,7 @@ pub fn batches(episodes: &[Episode], signal: &Signal, config: &BatchConfig, seed
 }
 
 /// Sets with signal, per skill.
-fn sets<'a>(episodes: &'a [Episode], signal: &Signal) -> BTreeMap<&'a str, Vec<Vec<Credit>>> {
+pub(crate) fn sets<'a>(episodes: &'a [Episode], signal: &Signal) -> BTreeMap<&'a str, Vec<Vec<Credit>>> {
     let mut skills: BTreeMap<&str, Vec<Vec<Credit>>> = BTreeMap::new();
     for credit in &signal.credits {
         let sets = skills.entry(&episodes[credit.episode].skill).or_default();

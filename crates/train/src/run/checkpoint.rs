@@ -53,10 +53,16 @@ impl Checkpoints {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, TrainError> {
         let checkpoints = Self { root: root.into() };
         at(&checkpoints.root, fs::create_dir_all(&checkpoints.root))?;
-        for name in checkpoints.names()?.iter().filter(|name| name.starts_with(".partial-")) {
-            checkpoints.remove(name)?;
-        }
+        checkpoints.sweep()?;
         Ok(checkpoints)
+    }
+
+    /// Removes what is not complete, and scratch directories.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`].
+    pub fn sweep(&self) -> Result<(), TrainError> {
+        self.names()?.iter().filter(|name| name.starts_with(".partial-")).try_for_each(|name| self.remove(name))
     }
 
     /// Writes a checkpoint after `iteration`; it is there completely or not at all.
@@ -79,6 +85,18 @@ impl Checkpoints {
         at(&target, fs::rename(&partial, &target))?;
         sync(&self.root)?;
         Ok(target)
+    }
+
+    /// A directory for weights that are needed for a while; [`Checkpoints::sweep`] removes it.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`].
+    pub fn scratch(&self, name: &str) -> Result<PathBuf, TrainError> {
+        let dir = self.root.join(format!(".partial-{name}"));
+        if dir.exists() {
+            at(&dir, fs::remove_dir_all(&dir))?;
+        }
+        Ok(dir)
     }
 
     /// Loads the newest checkpoint into `engine`; `None` when there is none.

@@ -102,7 +102,8 @@ impl Stage<'_> {
         Ok(Collected { episodes: found.into_iter().flatten().collect(), reused, ..played })
     }
 
-    fn recorded(&mut self, place: Place) -> Result<HashMap<(String, u32), Episode>, TrainError> {
+    /// What is on record, by task and sample.
+    pub(super) fn recorded(&mut self, place: Place) -> Result<HashMap<(String, u32), Episode>, TrainError> {
         let episodes = self.log.episodes(place.phase, place.iteration).map_err(TrainError::Log)?;
         Ok(episodes.into_iter().map(|episode| ((episode.task.clone(), episode.sample), episode)).collect())
     }
@@ -149,7 +150,8 @@ impl Stage<'_> {
         Ok(collected)
     }
 
-    fn record_invalid(&mut self, place: Place, episodes: &[Episode]) -> Result<(), TrainError> {
+    /// Records invalid episodes, if there are few.
+    pub(super) fn record_invalid(&mut self, place: Place, episodes: &[Episode]) -> Result<(), TrainError> {
         let cause = |episode: &Episode| match &episode.grade {
             Grade::Invalid(cause) => Some(format!("{cause:?}")),
             Grade::Scored(_) => None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
+use super::{CurriculumConfig, TrainError};
 use crate::algo;
 use crate::batch::{BatchConfig, Reduction};
 use crate::engines::Loss;
@@ -28,6 +28,15 @@ pub struct TrainConfig {
     pub tasks_per_skill: usize,
     /// Tasks per iteration for single skills, instead of `tasks_per_skill`; 0 leaves a skill out. Default empty.
     pub tasks: BTreeMap<String, usize>,
+    /// Which tasks come less often.
+    pub curriculum: CurriculumConfig,
+    /// Iterations by which a token may be older than the weights that train on it. Above 0, rollouts and training overlap, and
+    /// [`super::Training`] needs a second engine. Default 0.
+    pub max_staleness: u32,
+    /// Training ends with the iteration in which so many tokens have been sampled in training; 0 for no such end. Default 0.
+    pub token_budget: u64,
+    /// Iterations between measurements of the interference matrix; 0 for none. Default 0.
+    pub interference_every: u32,
     /// Episodes that are played at once. Default 32: sampling is batched over them.
     pub workers: usize,
     /// Advantage estimator: `group_mean`, `grpo`, `rloo`, `max_likelihood`. Default `group_mean`.
@@ -84,6 +93,10 @@ impl Default for TrainConfig {
             group: 8,
             tasks_per_skill: 6,
             tasks: BTreeMap::new(),
+            curriculum: CurriculumConfig::default(),
+            max_staleness: 0,
+            token_budget: 0,
+            interference_every: 0,
             workers: 32,
             estimator: algo::ALL[0].name().to_owned(),
             pair_centred: true,
@@ -126,10 +139,13 @@ impl TrainConfig {
         SamplingOptions { temperature: self.probe.temperature, ..self.sampling.clone() }
     }
 
-    /// The learning rate in `iteration`, from 1.
-    pub fn learning_rate_in(&self, iteration: u32) -> f64 {
-        let last = f64::from(self.iterations.saturating_sub(1).max(1));
-        let progress = f64::from(iteration.saturating_sub(1)) / last;
+    /// The learning rate in `iteration`, from 1, before which `spent` tokens were sampled. With a budget of tokens it falls with
+    /// these, else with the iterations.
+    pub fn learning_rate_in(&self, iteration: u32, spent: u64) -> f64 {
+        let progress = match self.token_budget {
+            0 => f64::from(iteration.saturating_sub(1)) / f64::from(self.iterations.saturating_sub(1).max(1)),
+            budget => spent as f64 / budget as f64,
+        };
         self.learning_rate * (1.0 + (self.final_share - 1.0) * progress.min(1.0))
     }
 
@@ -140,13 +156,24 @@ impl TrainConfig {
     pub fn check(&self, skills: &BTreeSet<&str>) -> Result<(), TrainError> {
         let names = || algo::ALL.iter().map(|estimator| estimator.name()).collect::<Vec<_>>().join("`, `");
         let positive = |value: f64| value > 0.0 && value.is_finite();
+        let band = &self.curriculum;
+        let on_time = self.token_budget == 0 || self.max_staleness == 0;
         let by_batch = self.batch.reduction == Reduction::Batch;
         let rules = [
             ("estimator", algo::find(&self.estimator).is_some(), format!("one of `{}`", names())),
             ("loss", LOSSES.contains(&self.loss.as_str()), format!("one of `{}`", LOSSES.join("`, `"))),
             ("kl", self.kl >= 0.0 && self.kl.is_finite(), "at least 0".to_owned()),
+            (
+                "importance_cap",
+                self.importance_cap == 0.0 || self.max_staleness > 0,
+                "0 without staleness: the weights that sample are those that train".to_owned(),
+            ),
             ("importance_cap", self.importance_cap >= 0.0 && self.importance_cap.is_finite(), "at least 0".to_owned()),
             ("group", self.group >= 2, "at least 2: advantages compare episodes of one task".to_owned()),
+            ("curriculum.low", (0.0..=band.high).contains(&band.low), "from 0 to `curriculum.high`".to_owned()),
+            ("curriculum.high", (band.low..=1.0).contains(&band.high), "at most 1".to_owned()),
+            ("curriculum.outside", band.outside > 0.0 && band.outside <= 1.0, "above 0 and at most 1".to_owned()),
+            ("token_budget", on_time, "0 with staleness: what is sampled ahead would be thrown away".to_owned()),
             ("workers", self.workers >= 1, "at least 1".to_owned()),
             ("clip_low", (0.0..=1.0).contains(&self.clip_low), "from 0 to 1".to_owned()),
             ("clip_high", self.clip_high >= 1.0, "at least 1".to_owned()),
@@ -245,6 +272,8 @@ mod tests {
     #[test]
     fn the_learning_rate_falls_linearly_to_its_share() {
         let config = TrainConfig { iterations: 5, final_share: 0.5, learning_rate: 1.0, ..TrainConfig::default() };
-        assert_eq!([1, 3, 5].map(|iteration| config.learning_rate_in(iteration)), [1.0, 0.75, 0.5]);
+        assert_eq!([1, 3, 5].map(|iteration| config.learning_rate_in(iteration, 0)), [1.0, 0.75, 0.5]);
+        let config = TrainConfig { token_budget: 100, ..config };
+        assert_eq!([0, 50, 100, 170].map(|spent| config.learning_rate_in(2, spent)), [1.0, 0.75, 0.5, 0.5]);
     }
 }

@@ -34,6 +34,16 @@ pub enum TrainError {
         /// Cause of the first invalid episode.
         cause: String,
     },
+    /// What was to be trained on is older than allowed, which the schedule rules out: a defect.
+    #[error(
+        "a token is {steps} optimiser steps older than the weights that train on it, at most {bound} are allowed; please report this"
+    )]
+    TooOld {
+        /// Its age.
+        steps: u64,
+        /// The bound.
+        bound: u64,
+    },
     /// A checkpoint cannot be written or read.
     #[error("checkpoint `{path}`: {source}")]
     Checkpoint {

@@ -5,6 +5,8 @@ use std::path::Path;
 use basis_gym::episode::Episode;
 use basis_gym::stats::Evaluation;
 
+use super::Interference;
+
 /// Something happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -13,7 +15,7 @@ pub enum Event<'a> {
         /// The last finished iteration.
         iteration: u32,
     },
-    /// Episodes begin to be played.
+    /// An iteration or probe waits for its episodes.
     Rollout {
         /// `train` or `probe`.
         phase: &'static str,
@@ -21,7 +23,7 @@ pub enum Event<'a> {
         iteration: u32,
         /// Episodes in all.
         total: usize,
-        /// Episodes that were recorded before and are used again.
+        /// Episodes that are there already: recorded before a kill, or, when rollouts overlap, played during the last iteration.
         reused: usize,
     },
     /// An episode is over.
@@ -45,6 +47,13 @@ pub enum Event<'a> {
         iterations: u32,
         /// Its numbers.
         metrics: &'a [(String, f64)],
+    },
+    /// It was measured what a step on one skill does to the others.
+    Interference {
+        /// Before learning from which iteration.
+        iteration: u32,
+        /// The matrix.
+        matrix: &'a Interference,
     },
     /// A probe was measured.
     Probe {

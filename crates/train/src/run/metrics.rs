@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use basis_gym::episode::Episode;
+use basis_gym::stats::Evaluation;
 
 use super::collect::Collected;
 use super::update::Update;
@@ -54,6 +55,17 @@ fn importance(importance: &Importance) -> [(String, f64); 3] {
     ]
 }
 
+/// Success on held-out tasks, per skill and kind.
+pub(super) fn held_out(evaluation: &Evaluation) -> Vec<(String, f64)> {
+    let skills = evaluation.skills.iter().filter(|(_, score)| score.tasks > 0);
+    let skills = skills.map(|(name, score)| (format!("held_out/{name}"), score.success));
+    skills.chain([("held_out/mean".to_owned(), evaluation.average)]).collect()
+}
+
+pub(super) fn sampled(episode: &Episode) -> usize {
+    episode.tokens.as_ref().map_or(0, |trace| trace.sampled.iter().filter(|sampled| **sampled).count())
+}
+
 fn per_skill(update: &Update) -> Vec<(String, f64)> {
     let mut values = Vec::new();
     let (mut solved_rates, mut sets, mut with_signal) = (Vec::new(), 0, 0);
@@ -86,8 +98,4 @@ fn lengths(episodes: &[Episode]) -> Vec<(String, f64)> {
         *count += 1;
     }
     sums.into_iter().map(|(skill, (tokens, count))| (format!("length/{skill}"), tokens as f64 / count as f64)).collect()
-}
-
-fn sampled(episode: &Episode) -> usize {
-    episode.tokens.as_ref().map_or(0, |trace| trace.sampled.iter().filter(|sampled| **sampled).count())
 }

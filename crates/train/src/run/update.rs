@@ -39,6 +39,13 @@ pub(super) struct Update {
     pub(super) shares: BTreeMap<String, Share>,
 }
 
+/// Computes advantages.
+pub(super) fn signal<'a>(episodes: &[Episode], pair_of: &dyn Fn(&str) -> &'a str, config: &TrainConfig) -> Signal {
+    let estimator = algo::find(&config.estimator).expect("the settings were checked");
+    let pair_of = |task: &str| if config.pair_centred { pair_of(task) } else { "" };
+    algo::signal(episodes, &pair_of, estimator)
+}
+
 /// What an update works with.
 pub(super) struct Updating<'a> {
     pub(super) engine: &'a mut dyn Engine,
@@ -48,24 +55,21 @@ pub(super) struct Updating<'a> {
 }
 
 impl Updating<'_> {
-    /// Computes advantages and takes the optimiser steps of `iteration`.
-    pub(super) fn run<'p>(
+    /// Takes the optimiser steps of `iteration`.
+    pub(super) fn run(
         &mut self,
         episodes: &[Episode],
-        pair_of: &dyn Fn(&str) -> &'p str,
-        iteration: u32,
+        signal: Signal,
+        (iteration, learning_rate): (u32, f64),
     ) -> Result<Update, EngineError> {
         let config = self.config;
-        let estimator = algo::find(&config.estimator).expect("the settings were checked");
-        let pair_of = |task: &str| if config.pair_centred { pair_of(task) } else { "" };
-        let signal = algo::signal(episodes, &pair_of, estimator);
         let mut batches = batches(episodes, &signal, &config.batch, config.seed.wrapping_add(u64::from(iteration)));
         let mut update = Update { signal, ..Update::default() };
         self.charge(&mut batches, &mut update)?;
         self.weigh(&mut batches, &mut update)?;
         for batch in &batches {
             let seen = self.engine.forward_backward(&batch.data, config.loss())?;
-            let stepped = self.engine.optim_step(&config.optimizer.step(config.learning_rate_in(iteration)))?;
+            let stepped = self.engine.optim_step(&config.optimizer.step(learning_rate))?;
             update.steps += 1;
             update.tokens += batch.data.iter().map(|datum| datum.ids.len()).sum::<usize>();
             update.targets += seen.targets;

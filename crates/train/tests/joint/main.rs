@@ -1,5 +1,9 @@
 //! The ways of training from end to end, with the embedded engine at a tiny size and a world without sandboxes.
 
+mod conflict;
+mod dying;
 mod learning;
+mod overlapping;
 mod resuming;
+mod simulated;
 mod world;

@@ -6,20 +6,16 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use basis_gym::episode::TokenTrace;
-use basis_gym::store::{EpisodeFilter, Reader, Recorder, RunStart};
+use basis_gym::store::{EpisodeFilter, Reader};
 use basis_train::run::{Event, TrainConfig, TrainReport};
 
-use crate::world::{config, renderer, run, taught_engine};
+use crate::world::{config, create, renderer, run, taught_engine};
 
 const RUN: &str = "BASIS_TEST_TRAINED_RUN";
 const DIES_AT: &str = "BASIS_TEST_DIES_AT";
 
 fn short() -> TrainConfig {
     TrainConfig { iterations: 3, group: 4, ..config() }
-}
-
-fn create(root: &Path) -> PathBuf {
-    Recorder::create(root, RunStart { command: "train", config: "" }).expect("creates").dir().to_path_buf()
 }
 
 /// Goes on with the run and calls `listen` with the number of each event.
@@ -35,7 +31,7 @@ fn go_on(dir: &Path, stop: &AtomicBool, listen: &mut dyn FnMut(u32)) -> TrainRep
 }
 
 /// Every recorded episode by its name, with what was sampled in it.
-fn recorded(dir: &Path) -> BTreeMap<String, TokenTrace> {
+pub(crate) fn recorded(dir: &Path) -> BTreeMap<String, TokenTrace> {
     let reader = Reader::open(dir).expect("opens");
     let rows = reader.rows(&EpisodeFilter::default()).expect("reads");
     let names: Vec<String> = rows.iter().map(|row| row.key.to_string()).collect();
@@ -71,7 +67,7 @@ fn a_run_that_was_stopped_ends_with_the_episodes_of_one_that_was_not() {
     assert!(recorded(&dir) == undisturbed());
     let steps: Vec<u64> =
         Reader::open(&dir).expect("opens").metrics().expect("reads").iter().map(|row| row.step).collect();
-    assert_eq!(steps, [1, 2, 3]);
+    assert_eq!(steps, [0, 1, 2, 3, 3], "iterations, and the probes before and after them");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A world in which one word decides: every task wants `yes` or `no`, and nothing is ever run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use std::time::Duration;
 use basis_gym::episode::{End, Episode, Grade, InvalidCause, Reply, Score, Step, Submission};
 use basis_gym::project::{Origin, RunnerKind, TestSetup};
 use basis_gym::rollout::World;
-use basis_gym::store::Recorder;
+use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::{Context, SCHEMA_VERSION, Task};
 use basis_gym::tree::TreeId;
 use basis_sandbox::{Change, Command, Output, Sandbox, SandboxError};
+use basis_train::engines::Engine;
 use basis_train::engines::local::{Config, Local};
 use basis_train::renderer::{Compact, Renderer};
 use basis_train::run::{Event, TrainConfig, TrainError, TrainReport, Training, train};
@@ -69,7 +70,7 @@ pub(crate) fn tasks(from: usize, count: usize) -> Vec<Arc<Task>> {
     edit.chain(review).map(Arc::new).collect()
 }
 
-fn task(skill: &str, prompt: &str, wanted: &str, pair: &str) -> Task {
+pub(crate) fn task(skill: &str, prompt: &str, wanted: &str, pair: &str) -> Task {
     let tests = TestSetup {
         runner: RunnerKind::Plain,
         files: Vec::new(),
@@ -160,7 +161,20 @@ pub(crate) fn config() -> TrainConfig {
 pub(crate) fn run(
     run: &Path,
     config: &TrainConfig,
-    engine: &mut Local,
+    engine: &mut dyn Engine,
+    renderer: &Arc<dyn Renderer>,
+    stop: &AtomicBool,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Result<TrainReport, TrainError> {
+    run_on(run, (&tasks(0, 12), &tasks(12, 8)), config, (engine, None), renderer, stop, events)
+}
+
+/// The same on any tasks, and with a second engine to sample.
+pub(crate) fn run_on(
+    run: &Path,
+    (tasks, probes): (&[Arc<Task>], &[Arc<Task>]),
+    config: &TrainConfig,
+    (engine, sampler): (&mut dyn Engine, Option<Box<dyn Engine>>),
     renderer: &Arc<dyn Renderer>,
     stop: &AtomicBool,
     events: &mut dyn FnMut(Event<'_>),
@@ -169,15 +183,21 @@ pub(crate) fn run(
     let checkpoints = recorder.checkpoints();
     train(Training {
         config,
-        tasks: &tasks(0, 12),
-        probes: &tasks(12, 8),
+        tasks,
+        probes,
         world: &Words,
         engine,
         reference: None,
+        sampler,
         renderer,
         log: &mut recorder,
         checkpoints: &checkpoints,
         stop,
         events,
     })
+}
+
+/// A new run directory below `root`.
+pub(crate) fn create(root: &Path) -> PathBuf {
+    Recorder::create(root, RunStart { command: "train", config: "" }).expect("creates").dir().to_path_buf()
 }

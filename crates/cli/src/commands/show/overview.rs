@@ -1,10 +1,12 @@
 //! A run at a glance, and the list of its episodes.
 
 use basis_gym::store::{Cell, EpisodeRow, Manifest, Reader};
+use basis_train::run::Interference;
 use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::printer::Printer;
+use crate::results;
 use crate::table::Table;
 use crate::text::sanitized;
 
@@ -36,6 +38,19 @@ pub(super) fn print(reader: &Reader, printer: &Printer) -> Result<(), Failure> {
     let state = if overview.manifest.is_some() { "complete" } else { "not complete" };
     printer.data(format_args!("{}: {}, {state}, {} episodes\n", overview.run, overview.command, overview.episodes));
     printer.data(table(&overview.cells).render());
+    print_interference(reader, printer)
+}
+
+/// Prints the mean of the interference matrices that were measured, if any.
+fn print_interference(reader: &Reader, printer: &Printer) -> Result<(), Failure> {
+    let rows = reader.metrics()?;
+    let (matrix, measured) = Interference::mean(rows.iter().map(|row| &row.values));
+    if measured > 0 {
+        printer.data(format_args!(
+            "\nwhat a step on one skill does to the others, in thousandths of what their advantages offer, mean of {measured}:"
+        ));
+        printer.data(results::interference(&matrix).render());
+    }
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 mod by_skill;
 mod settings;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_gym::pack::Pack;
@@ -12,6 +13,7 @@ use basis_gym::skills;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
 use basis_gym::verdicts::Remembering;
+use basis_train::engines::Engine;
 use basis_train::run::{self, TrainError, TrainReport, Training};
 
 use crate::context::Context;
@@ -29,38 +31,51 @@ pub(crate) struct Arguments {
     /// Directory of the pack to train on; default: generated packages
     #[arg(long, value_name = "DIR")]
     pack: Option<PathBuf>,
+    /// Train on these skills only, separated by commas. A composite kind, for example `bugfix`, is trained on when it is named
+    /// here: the arm of an ablation
+    #[arg(long, value_name = "SKILLS", value_delimiter = ',')]
+    skills: Vec<String>,
     /// Directory of the pack to measure on; default: generated packages of the held-out kind
     #[arg(long, value_name = "DIR")]
     probe_pack: Option<PathBuf>,
     /// Directory of the model to begin with; default: the starting checkpoint
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    /// Directory of the model to which distance has a price (`train.kl`), with the same tokenizer; default: the model to begin
+    /// with. With a better model this is distillation
+    #[arg(long, value_name = "DIR")]
+    reference: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let sizes = &context.settings.train;
-    let open = |given: &Option<PathBuf>, purpose, tasks| match given {
-        Some(path) => Pack::open(path).kind(Kind::Input),
-        None => packs::open(context, purpose, tasks),
+    // Mistakes are told before packs are made, which takes minutes.
+    let named = named_skills(&arguments)?;
+    settings::config_of(context, &named)?.check(&named).map_err(failure)?;
+    if arguments.reference.is_some() && sizes.kl == 0.0 {
+        return Err(Failure::new(Kind::Usage, "`--reference` would have no effect: `train.kl` is 0"));
+    }
+    let packs = training_packs(&arguments, &named, context)?;
+    let probe_pack = match &arguments.probe_pack {
+        Some(path) => Pack::open(path).kind(Kind::Input)?,
+        None => packs::open(context, Use::HeldOut, sizes.probe_tasks)?,
     };
-    let pack = open(&arguments.pack, Use::Train, sizes.pack_tasks)?;
-    let probe_pack = open(&arguments.probe_pack, Use::HeldOut, sizes.probe_tasks)?;
-    let is_trained = |task: &Arc<Task>| skills::find(&task.skill).is_some_and(|skill| !skill.is_composite());
-    let tasks: Vec<Arc<Task>> = pack.tasks.iter().filter(|task| is_trained(task)).cloned().collect();
+    let tasks: Vec<Arc<Task>> =
+        packs.iter().flat_map(|pack| &pack.tasks).filter(|task| named.contains(task.skill.as_str())).cloned().collect();
     let probes = packs::select(&probe_pack, &[], sizes.probe_tasks)?;
     refuse_overlap(&tasks, &probes)?;
-    let mut workshop = packs::workshop(context, &[&pack, &probe_pack])?;
+    let mut workshop = packs::workshop(context, &packs.iter().chain([&probe_pack]).collect::<Vec<_>>())?;
     if arguments.pack.is_none() && arguments.probe_pack.is_none() {
         packs::hurry(&mut workshop);
     }
-    let train_config = settings::config_of(context, &tasks)?;
+    let train_config = settings::config_of(context, &tasks.iter().map(|task| task.skill.as_str()).collect())?;
     let dir = models::directory(context, arguments.model.as_deref())?;
     let (mut engine, renderer) = models::open(&dir)?;
-    let reference = if train_config.kl > 0.0 { Some(models::open(&dir)?.0) } else { None };
+    let sampler = if train_config.max_staleness > 0 { Some(models::open(&dir)?.0) } else { None };
+    let reference = reference(&arguments, context, (&dir, train_config.kl))?;
 
     let digest = results::digest_of_file(&dir.join("model.safetensors"))?;
-    let names = (&pack.manifest.tasks_digest[..12], &probe_pack.manifest.tasks_digest[..12]);
-    let config = format!("# train model {digest} on {} and {}\n{}", names.0, names.1, context.effective.to_toml());
+    let config = identity(&arguments, &digest, &packs, &probe_pack) + &context.effective.to_toml();
     let (mut recorder, resumed) =
         Recorder::resume_or_create(&context.runs(), RunStart { command: "train", config: &config })?;
     context.printer.say(format_args!("{} {}", if resumed { "resuming run" } else { "run" }, recorder.dir().display()));
@@ -77,6 +92,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         world,
         engine: engine.as_mut(),
         reference,
+        sampler,
         renderer: &renderer,
         log: &mut recorder,
         checkpoints: &checkpoints,
@@ -92,9 +108,73 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     Ok(())
 }
 
+/// The model to which distance has a price.
+fn reference(
+    arguments: &Arguments,
+    context: &Context<'_>,
+    (start, price): (&Path, f32),
+) -> Result<Option<Box<dyn Engine>>, Failure> {
+    let Some(given) = &arguments.reference else {
+        return if price > 0.0 { Ok(Some(models::open(start)?.0)) } else { Ok(None) };
+    };
+    let dir = models::directory(context, Some(given))?;
+    let tokenizer = |dir: &Path| results::digest_of_file(&dir.join("tokenizer.json"));
+    if tokenizer(&dir)? != tokenizer(start)? {
+        let message = format!("the model in `{}` has another tokenizer than the one that is trained", dir.display());
+        return Err(Failure::new(Kind::Input, message));
+    }
+    Ok(Some(models::open(&dir)?.0))
+}
+
+/// The skills that are asked for: those of `--skills`, else all but composite kinds.
+fn named_skills(arguments: &Arguments) -> Result<BTreeSet<&str>, Failure> {
+    if arguments.skills.is_empty() {
+        return Ok(skills::ALL.iter().filter(|skill| !skill.is_composite()).map(|skill| skill.name()).collect());
+    }
+    match arguments.skills.iter().find(|name| skills::find(name).is_none()) {
+        None => Ok(arguments.skills.iter().map(String::as_str).collect()),
+        Some(name) => {
+            let known = skills::ALL.iter().map(|skill| skill.name()).collect::<Vec<_>>().join("`, `");
+            let message = format!("`--skills {name}`: no skill is called so; there are `{known}`");
+            Err(Failure::new(Kind::Usage, message))
+        }
+    }
+}
+
+/// The packs to train on; each skill of `--skills` must be in one of them.
+fn training_packs(arguments: &Arguments, named: &BTreeSet<&str>, context: &Context<'_>) -> Result<Vec<Pack>, Failure> {
+    let tasks = context.settings.train.pack_tasks;
+    let is_composite = |name: &&str| skills::find(name).is_some_and(|skill| skill.is_composite());
+    let packs = match &arguments.pack {
+        Some(path) => vec![Pack::open(path).kind(Kind::Input)?],
+        None => {
+            let atomic = named.iter().any(|name| !is_composite(name)).then_some(Use::Train);
+            let composite = named.iter().any(is_composite).then_some(Use::TrainComposite);
+            let uses = atomic.into_iter().chain(composite);
+            uses.map(|of| packs::open(context, of, tasks)).collect::<Result<_, _>>()?
+        }
+    };
+    let has = |name: &String| packs.iter().any(|pack: &Pack| pack.manifest.counts.contains_key(name));
+    match arguments.skills.iter().find(|name| !has(name)) {
+        Some(name) => {
+            Err(Failure::new(Kind::Usage, format!("`--skills {name}`: the pack to train on has no such task")))
+        }
+        None => Ok(packs),
+    }
+}
+
+/// What tells runs apart beside their settings; a run that is not complete goes on only with the same.
+fn identity(arguments: &Arguments, model: &str, packs: &[Pack], probe_pack: &Pack) -> String {
+    let digest = |pack: &Pack| pack.manifest.tasks_digest[..12].to_owned();
+    let packs: Vec<String> = packs.iter().map(digest).collect();
+    let reference = arguments.reference.as_ref().map_or(String::new(), |dir| format!(" towards {}", dir.display()));
+    let skills = if arguments.skills.is_empty() { String::new() } else { arguments.skills.join(",") + " of " };
+    format!("# train model {model}{reference} on {skills}{} and {}\n", packs.join("+"), digest(probe_pack))
+}
+
 /// Tasks of one bug never stand on both sides.
 fn refuse_overlap(tasks: &[Arc<Task>], probes: &[Arc<Task>]) -> Result<(), Failure> {
-    let families: std::collections::BTreeSet<&str> = tasks.iter().map(|task| task.family.as_str()).collect();
+    let families: BTreeSet<&str> = tasks.iter().map(|task| task.family.as_str()).collect();
     match probes.iter().find(|probe| families.contains(probe.family.as_str())) {
         Some(probe) => Err(Failure::new(
             Kind::Input,
@@ -113,6 +193,7 @@ fn failure(error: TrainError) -> Failure {
         TrainError::Setting { .. } => Kind::Usage,
         TrainError::NoTasks | TrainError::Damaged { .. } => Kind::Input,
         TrainError::Checkpoint { .. } | TrainError::Log(_) => Kind::Machine,
+        TrainError::TooOld { .. } => Kind::Unexpected,
         TrainError::TooManyInvalid { .. } | TrainError::Engine(_) | TrainError::Renderer(_) => Kind::Policy,
     };
     Failure::from_error(kind, error)

@@ -1,24 +1,24 @@
 //! From the settings to those of joint training. Whatever is set and would have no effect is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use basis_gym::task::Task;
 use basis_train::algo;
 use basis_train::batch::Reduction;
-use basis_train::run::{ProbeConfig, TrainConfig, TrainError};
+use basis_train::run::{CurriculumConfig, ProbeConfig, TrainConfig, TrainError};
 
 use super::by_skill;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
 use crate::settings::Train;
 
+/// The skill whose tasks come in pairs.
+const PAIRED: &str = "review";
+
 /// Rewards of `localize` are ±1, twice the range of the others.
 const SCALE_OF_REWARD: (&str, f64) = ("localize", 0.5);
 
-/// The settings of training on `tasks`.
-pub(super) fn config_of(context: &Context<'_>, tasks: &[Arc<Task>]) -> Result<TrainConfig, Failure> {
-    let trained: BTreeSet<&str> = tasks.iter().map(|task| task.skill.as_str()).collect();
+/// The settings of training on tasks of `trained` skills.
+pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Result<TrainConfig, Failure> {
     let (settings, policy) = (&context.settings.train, &context.settings.policy);
     let mut config = TrainConfig {
         seed: context.settings.run.seed,
@@ -32,6 +32,15 @@ pub(super) fn config_of(context: &Context<'_>, tasks: &[Arc<Task>]) -> Result<Tr
         clip_high: settings.clip_high,
         kl: settings.kl,
         importance_cap: settings.importance_cap,
+        curriculum: CurriculumConfig {
+            low: settings.curriculum_low,
+            high: settings.curriculum_high,
+            outside: settings.curriculum_outside,
+        },
+        max_staleness: settings.max_staleness,
+        token_budget: settings.token_budget,
+        interference_every: settings.interference_every,
+        keep: settings.keep,
         learning_rate: f64::from(settings.learning_rate),
         final_share: f64::from(settings.final_share),
         probe: ProbeConfig {
@@ -52,12 +61,12 @@ pub(super) fn config_of(context: &Context<'_>, tasks: &[Arc<Task>]) -> Result<Tr
         quotas => config.batch.quotas = by_skill::parse("train.quotas", quotas)?,
     }
     config.batch.advantage_scale = match settings.advantage_scale.as_str() {
-        "auto" => scale_of_reward(settings, &trained),
+        "auto" => scale_of_reward(settings, trained),
         scale => by_skill::parse("train.advantage_scale", scale)?,
     };
     config.sampling.temperature = policy.temperature;
     config.sampling.max_tokens = settings.max_tokens;
-    check_effects(context, &trained, tasks.iter().any(|task| !task.pair.is_empty()))?;
+    check_effects(context, trained)?;
     Ok(config)
 }
 
@@ -78,9 +87,11 @@ fn scale_of_reward(settings: &Train, trained: &BTreeSet<&str>) -> BTreeMap<Strin
 }
 
 /// Refuses what was set by hand and does nothing beside the other settings.
-fn check_effects(context: &Context<'_>, trained: &BTreeSet<&str>, pairs: bool) -> Result<(), Failure> {
+fn check_effects(context: &Context<'_>, trained: &BTreeSet<&str>) -> Result<(), Failure> {
     let settings = &context.settings.train;
-    let on_policy = settings.steps_per_iteration == 1;
+    let on_policy = settings.steps_per_iteration == 1 && settings.max_staleness == 0;
+    let whole = settings.curriculum_low == 0.0 && settings.curriculum_high == 1.0;
+    let always = settings.curriculum_outside == 1.0;
     let rules = [
         ("clip_low", on_policy, "with one step per iteration every ratio is 1"),
         ("clip_high", on_policy, "with one step per iteration every ratio is 1"),
@@ -90,8 +101,12 @@ fn check_effects(context: &Context<'_>, trained: &BTreeSet<&str>, pairs: bool) -
             settings.probe_every >= settings.iterations.max(1),
             "training ends before the first such probe",
         ),
+        ("curriculum_low", always, "tasks outside come in every epoch, see `train.curriculum_outside`"),
+        ("curriculum_high", always, "tasks outside come in every epoch, see `train.curriculum_outside`"),
+        ("curriculum_outside", whole, "every pass rate is inside"),
+        ("interference_every", trained.len() == 1, "one skill is trained on"),
         ("quotas", trained.len() == 1, "one skill is trained on"),
-        ("pair_centred", !pairs, "no task that is trained on has a pair"),
+        ("pair_centred", !trained.contains(PAIRED), "no skill with pairs is trained on"),
     ];
     let idle = |(key, idle, _): &(&str, bool, &str)| *idle && context.effective.is_set(&format!("train.{key}"));
     match rules.into_iter().find(idle) {
@@ -110,6 +125,7 @@ pub(super) fn refused(error: &TrainError) -> Option<Failure> {
         "batch.steps" => "steps_per_iteration",
         name => name.trim_start_matches("batch."),
     };
+    let name = name.replace("curriculum.", "curriculum_");
     Some(usage(format!("`train.{name}` must be {expected}")))
 }
 
