@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+mod upkeep;
+
+pub use upkeep::Kept;
+
 /// When every written file was changed: 1 January 2020.
 const TIME_OF_CHANGE: Duration = Duration::from_secs(1_577_836_800);
 
@@ -173,6 +177,7 @@ impl LayerStore {
     /// The first file-system error, or what `fill` returns.
     pub fn build(&self, key: &str, fill: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<PathBuf> {
         let target = self.root.join(key);
+        self.touch(key);
         if target.is_dir() {
             return Ok(target);
         }

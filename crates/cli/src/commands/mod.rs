@@ -6,6 +6,7 @@ mod bench;
 mod compare;
 mod config;
 mod doctor;
+mod env;
 mod eval;
 mod gate;
 mod mine;
@@ -51,6 +52,7 @@ registry! {
     Runs(runs),
     Show(show),
     Sandbox(sandbox),
+    Env(env),
     Bench(bench),
     Config(config),
     Doctor(doctor),
