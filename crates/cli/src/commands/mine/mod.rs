@@ -18,12 +18,15 @@ use crate::text;
 
 mod attempts;
 mod funnel;
+mod page;
 mod view;
 
 use view::MiningView;
 
 /// What is settled while the pack is not finished, in the directory of the pack.
 const UNFINISHED: &str = "unfinished";
+/// The funnel as a page, in the directory of the pack.
+const PAGE: &str = "report.html";
 /// So much of a reason is shown.
 const LONGEST_NOTE: usize = 200;
 /// What is left out of a repository is named up to here.
@@ -56,6 +59,9 @@ pub(crate) struct Arguments {
     /// Directory of the pack; default: the package's name below `packs/`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Where the page of the funnel goes; default: `report.html` in the directory of the pack
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Bug records to make tasks from, for each way
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     records: u32,
@@ -93,9 +99,17 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
             .hint("choose another place with `--out`"));
     }
     let is_new = !out.exists();
+    let page = arguments.report.as_deref();
     let made = mine(&out, &opened, (&ways, &commits), &recipe, context).and_then(|made| {
+        if let Some(page) = page {
+            write_page(page, &opened, &made)?;
+        }
+        tasks_of(&made, &name)?;
         let manifest = Pack::write(&out, &name, &made.tasks, &made.evidence).kind(Kind::Machine)?;
         std::fs::remove_dir_all(out.join(UNFINISHED)).kind(Kind::Machine)?;
+        if page.is_none() {
+            write_page(&out.join(PAGE), &opened, &made)?;
+        }
         Ok((manifest, made))
     });
     match made {
@@ -146,12 +160,23 @@ fn mine(
     if context.check_stop().is_err() {
         return Err(Failure::new(Kind::Interrupted, "interrupted").hint("the same command goes on where this one was"));
     }
+    Ok(made)
+}
+
+/// Fails when nothing came out.
+fn tasks_of(made: &Yield, project: &str) -> Result<(), Failure> {
     if made.tasks.is_empty() {
-        let reasons = format!("no task of `{}` passed its gates: {:?}", project.name, made.funnel);
+        let reasons = format!("no task of `{project}` passed its gates: {:?}", made.funnel);
         return Err(Failure::new(Kind::Criterion, reasons)
             .hint("try more bug records with `--records`, more of a history with `--commits`, or a package whose tests compare what functions return"));
     }
-    Ok(made)
+    Ok(())
+}
+
+fn write_page(path: &Path, opened: &Opened, made: &Yield) -> Result<(), Failure> {
+    std::fs::write(path, page::page(opened, made)).map_err(|error| {
+        Failure::new(Kind::Machine, format!("`{}`: {error}", path.display())).hint("name another place with `--report`")
+    })
 }
 
 /// Everything on which depends what a run settles.
