@@ -88,13 +88,21 @@ pub(super) fn modules(tree: &Tree, prefix: &str) -> BTreeSet<String> {
 /// Test files in order, then the `conftest.py` files that belong to them.
 pub(super) fn test_files(tree: &Tree) -> Vec<String> {
     let outside = |path: &str| path.split('/').any(|part| NOT_TESTS.contains(&part));
-    let tests: Vec<&str> = tree.paths().filter(|path| is_test(path) && !outside(path)).collect();
+    let has_tests = |path: &str| is_test(path) || is_unittest(path, tree);
+    let tests: Vec<&str> = tree.paths().filter(|path| has_tests(path) && !outside(path)).collect();
     let above = |path: &str| {
         let folder = path.trim_end_matches("conftest.py");
         tests.iter().any(|test| test.starts_with(folder))
     };
     let fixtures = tree.paths().filter(|path| is_conftest(path) && above(path));
     tests.iter().copied().chain(fixtures).map(str::to_owned).collect()
+}
+
+/// Whether a file is one that unittest finds, which asks less of names, and holds tests of its kind.
+fn is_unittest(path: &str, tree: &Tree) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_found = name.starts_with("test") && name.ends_with(".py");
+    is_found && tree.text(path).is_some_and(|text| text.contains("unittest") && text.contains("TestCase"))
 }
 
 fn is_test(path: &str) -> bool {
@@ -131,5 +139,13 @@ mod tests {
             "tests/util.py",
         ]);
         assert_eq!(test_files(&tree), ["a/tests/test_a.py", "c_test.py", "conftest.py"]);
+    }
+
+    #[test]
+    fn unittest_asks_less_of_names() {
+        let mut tree = tree(&["tests/testing.py", "pkg/testb.py"]);
+        let text = "import unittest\n\nclass A(unittest.TestCase):\n    def test_a(self): pass\n";
+        ["tests/testa.py", "tests.py", "tests/case.py"].iter().for_each(|path| tree.insert(*path, text));
+        assert_eq!(test_files(&tree), ["tests.py", "tests/testa.py"]);
     }
 }
