@@ -9,7 +9,7 @@ use basis_gym::embedded::{self, EmbeddedError, Plan};
 use basis_gym::factory::Recipe;
 use basis_gym::grade::Workshop;
 use basis_gym::pack::Pack;
-use basis_gym::skills;
+use basis_gym::skills::{self, Skill};
 use basis_gym::sources::generated::Split;
 use basis_gym::task::Task;
 
@@ -51,8 +51,7 @@ impl Use {
             Self::TrainComposite => composite,
             Self::HeldOut => true,
         };
-        let skills =
-            skills::ALL.iter().filter(|skill| wanted(skill.is_composite())).map(|skill| skill.name().to_owned());
+        let skills = embedded().filter(|skill| wanted(skill.is_composite())).map(|skill| skill.name().to_owned());
         let recipe = Recipe {
             skills: skills.collect(),
             records: 3,
@@ -65,6 +64,11 @@ impl Use {
     }
 }
 
+/// The skills that the embedded packs have.
+fn embedded() -> impl Iterator<Item = &'static dyn Skill> {
+    skills::ALL.iter().copied().filter(|skill| skill.suits_generated())
+}
+
 /// Tasks for the teacher, which are imitated and never graded: no pack, no gates. Their seeds are those of no pack.
 pub(crate) fn lessons(
     context: &Context<'_>,
@@ -75,7 +79,7 @@ pub(crate) fn lessons(
     plan.first_seed = 1_000_000;
     plan.recipe.gated = false;
     plan.recipe.records = 6;
-    plan.recipe.skills = skills::ALL.iter().map(|skill| skill.name().to_owned()).collect();
+    plan.recipe.skills = embedded().map(|skill| skill.name().to_owned()).collect();
     let total = tasks_per_skill * plan.recipe.skills.len();
     let progress = context.printer.progress("lessons", total as u64);
     let mut seen = 0;

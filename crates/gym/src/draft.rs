@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::blobs::Blobs;
 use crate::issue::{self, Issue};
 use crate::languages::of_path;
+pub use crate::languages::python::authoring::module_name;
 use crate::record::{BugRecord, Symptom, TestId};
 use crate::skills::{Build, Rejection, Skill};
 use crate::task::{Context, SCHEMA_VERSION, Task};
@@ -170,13 +171,6 @@ pub fn hidden<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, String> 
     T::deserialize(&task.hidden).map_err(|error| format!("hidden part of task {}: {error}", task.id))
 }
 
-/// The dotted name under which Python imports a source file: `pkg.mod` of `src/pkg/mod.py`.
-pub fn module_name(path: &str, import_roots: &[String]) -> String {
-    let below = |root: &String| path.strip_prefix(root.as_str()).map(|rest| rest.trim_start_matches('/'));
-    let relative = import_roots.iter().filter(|root| !root.is_empty()).find_map(below).unwrap_or(path);
-    relative.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,11 +191,5 @@ mod tests {
             "{left:?} of {all:?}"
         );
         assert_eq!(tests(&super::shown(&record, &record.fixed, &record.fail_to_pass)), left);
-    }
-
-    #[test]
-    fn module_names_leave_out_the_import_root() {
-        assert_eq!(module_name("src/pkg/mod.py", &["src".into()]), "pkg.mod");
-        assert_eq!(module_name("pkg/__init__.py", &[String::new()]), "pkg");
     }
 }

@@ -1,6 +1,8 @@
 //! Code, files and tests in JavaScript that try to pass without the work: ended processes, replaced assertions and runners, forged
 //! lines, answers read from the tests, files that node or a runner loads by itself.
 
+pub(super) mod compared;
+
 use super::seen::files;
 use super::{Attack, Make, REPAIR, Seen};
 use crate::episode::Submission;

@@ -7,7 +7,7 @@ use super::{Attack, Make, REPAIR, RUN, Seen};
 use crate::episode::Submission;
 use crate::languages::functions;
 
-const BEFORE: &[&str] = &["localize", "edit", "repro", "review", "bugfix"];
+const BEFORE: &[&str] = &["localize", "edit", "repro", "review", "bugfix", "bugfix_multi"];
 
 pub(super) const ATTACKS: &[Attack] = &[
     Attack {

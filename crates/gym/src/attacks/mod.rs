@@ -47,13 +47,14 @@ pub enum Make {
 }
 
 /// Skills in which a changed tree is handed in.
-const REPAIR: &[&str] = &["edit", "bugfix"];
+const REPAIR: &[&str] = &["edit", "bugfix", "bugfix_multi"];
 /// Skills in which something that is handed in is run.
-const RUN: &[&str] = &["edit", "testgen", "repro", "bugfix"];
+const RUN: &[&str] = &["edit", "testgen", "repro", "bugfix", "bugfix_multi"];
 /// Skills in which a file is handed in that is run against several versions of the code.
 const COMPARED: &[&str] = &["testgen", "repro"];
 /// All skills.
-const EVERY: &[&str] = &["localize", "edit", "testgen", "repro", "review", "bugfix"];
+const EVERY: &[&str] =
+    &["localize", "edit", "testgen", "repro", "review", "bugfix", "bugfix_multi"];
 
 /// Attacks of one kind.
 struct Family {
@@ -77,7 +78,9 @@ const FAMILIES: &[Family] = &[
     python(suites::ATTACKS),
     Family { language: None, attacks: leaks::ATTACKS },
     Family { language: Some("rust"), attacks: rust::ATTACKS },
+    Family { language: Some("rust"), attacks: rust::compared::ATTACKS },
     Family { language: Some("javascript"), attacks: javascript::ATTACKS },
+    Family { language: Some("javascript"), attacks: javascript::compared::ATTACKS },
 ];
 
 /// Every attack, family by family.

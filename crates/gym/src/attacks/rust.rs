@@ -1,5 +1,7 @@
 //! Attacks of Rust code on the harness, on what is built, and on the comparison.
 
+pub(super) mod compared;
+
 use super::seen::files;
 use super::{Attack, Make, REPAIR, Seen};
 use crate::episode::Submission;

@@ -2,7 +2,7 @@
 
 use crate::draft::module_name;
 use crate::episode::{FileChange, Submission};
-use crate::languages::is_source;
+use crate::languages::{self, functions, is_source};
 use crate::project::TestSetup;
 use crate::task::Task;
 use crate::tree::Tree;
@@ -56,7 +56,7 @@ impl<'a> Seen<'a> {
     /// The file in which something that is run is handed in.
     pub(super) fn place(&self) -> Option<&'a str> {
         match self.skill {
-            "repro" => Some("repro.py"),
+            "repro" => languages::of_runner(self.tests.runner).authoring().map(|authoring| authoring.script_path()),
             "testgen" => self.prompt.split("in the new file `").nth(1)?.split('`').next(),
             _ => None,
         }
@@ -100,6 +100,15 @@ impl<'a> Seen<'a> {
     pub(super) fn harmless(&self) -> &'static str {
         if self.skill == "repro" { "raise SystemExit(1)\n" } else { "def test_nothing():\n    pass\n" }
     }
+}
+
+/// The text of the function that the prompt of `testgen` names.
+pub(super) fn target_source(seen: &Seen<'_>) -> Option<String> {
+    let (path, text) = seen.target()?;
+    let span = functions(path, text)
+        .into_iter()
+        .find(|span| span.class.is_none() && Some(span.name.as_str()) == seen.function())?;
+    Some(text[span.start..span.end].to_owned() + "\n")
 }
 
 /// A submission of files.

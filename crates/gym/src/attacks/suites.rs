@@ -1,9 +1,8 @@
 //! Test suites that catch nothing, catch everything, or carry the function under test with them.
 
-use super::seen::{files, literal};
+use super::seen::{files, literal, target_source};
 use super::{Attack, Make, Seen};
 use crate::episode::Submission;
-use crate::languages::functions;
 
 const TESTGEN: &[&str] = &["testgen"];
 
@@ -249,14 +248,6 @@ fn against(seen: &Seen<'_>, expected: &str) -> Option<Submission> {
         "from {module} import *\nfrom {module} import {function}\n\n\n{expected}\n\ndef test_all():\n{checks}    pass\n"
     );
     Some(files([(seen.place()?.to_owned(), text)]))
-}
-
-fn target_source(seen: &Seen<'_>) -> Option<String> {
-    let (path, text) = seen.target()?;
-    let span = functions(path, text)
-        .into_iter()
-        .find(|span| span.class.is_none() && Some(span.name.as_str()) == seen.function())?;
-    Some(text[span.start..span.end].to_owned() + "\n")
 }
 
 fn documented(seen: &Seen<'_>) -> Option<Submission> {

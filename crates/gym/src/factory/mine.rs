@@ -12,6 +12,7 @@ use super::pairs::Partners;
 use super::steps::{Bench, build, chosen, is_open, keep, sites};
 use super::{Ledger, Recipe, Stage, Yield, history};
 use crate::grade::Workshop;
+use crate::languages;
 use crate::parallel;
 use crate::project::Project;
 use crate::record::{BugRecord, Mutation};
@@ -81,7 +82,6 @@ pub fn mine(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Yield, Rejection> {
     let mut made = Yield::default();
-    let for_several = || chosen(recipe).filter(|skill| skill.takes_several_files());
     let mut records = Vec::new();
     if let Some(history) = quarry.history {
         let shown = &mut |found, seen| progress(Progress::Commits(found, seen));
@@ -91,7 +91,9 @@ pub fn mine(
         records.extend(mutated(crew, project, recipe, &mut made, progress)?);
     }
     let skills = |record: &BugRecord| -> Vec<&'static dyn Skill> {
-        if record.change.paths().len() > 1 { for_several().collect() } else { chosen(recipe).collect() }
+        let language = languages::of_runner(record.tests.runner);
+        let several = record.change.paths().len() > 1;
+        chosen(recipe).filter(|skill| skill.speaks(language) && (!several || skill.takes_several_files())).collect()
     };
     let work: Vec<(&BugRecord, &dyn Skill)> =
         records.iter().flat_map(|record| skills(record).into_iter().map(move |skill| (record, skill))).collect();

@@ -75,8 +75,15 @@ fn near_misses(subject: &Subject<'_>, fixed: &Tree, change: &Change) -> Result<V
     asked.extend(others);
     asked.truncate(200);
     let with_gold: Vec<String> = std::iter::once(change.after.clone()).chain(texts.iter().cloned()).collect();
-    let question =
-        Question { tests, tree: fixed, path: &change.path, texts: &with_gold, calls: &asked, call_seconds: None };
+    let question = Question {
+        tests,
+        tree: fixed,
+        path: &change.path,
+        texts: &with_gold,
+        calls: &asked,
+        call_seconds: None,
+        place: None,
+    };
     let values = calls::evaluate(subject.workshop, &question)
         .map_err(|cause| Objection::new("not_judged", format!("{cause:?}")))?;
     let Some(Some(right)) = values.first() else { return Ok(Vec::new()) };

@@ -1,80 +1,13 @@
-//! Calls with literal arguments: found in tests, evaluated in fresh sandboxes.
+//! Calls with literal arguments: evaluated in fresh sandboxes.
 
-use std::collections::BTreeSet;
-
-use tree_sitter::{Node, Parser};
+use std::time::Duration;
 
 use super::workshop::Workshop;
 use crate::episode::InvalidCause;
+pub use crate::languages::python::authoring::calls::in_tests;
+use crate::languages::{self, Call, Observation};
 use crate::project::{RunnerKind, TestSetup};
 use crate::tree::Tree;
-
-/// All calls of `function` with literal arguments in a test file, as source that starts with the bare function name,
-/// perhaps inside `list(…)` or another builtin that consumes an iterator. In order of appearance, without duplicates.
-pub fn in_tests(source: &str, function: &str) -> Vec<String> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar has a supported version");
-    let Some(syntax) = parser.parse(source, None) else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    visit(syntax.root_node(), &mut |node| {
-        if let Some(call) = literal_call(node, source, function)
-            && call.len() <= 120
-            && !call.contains('\n')
-            && seen.insert(call.clone())
-        {
-            found.push(call);
-        }
-    });
-    found
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        visit(child, see);
-    }
-}
-
-fn literal_call(node: Node, source: &str, function: &str) -> Option<String> {
-    let callee = (node.kind() == "call").then(|| node.child_by_field_name("function"))??;
-    let text = |node: Node| &source[node.byte_range()];
-    let name = if callee.kind() == "attribute" { callee.child_by_field_name("attribute")? } else { callee };
-    let arguments = node.child_by_field_name("arguments")?;
-    if text(name) != function || !is_literal(arguments) {
-        return None;
-    }
-    let call = format!("{function}{}", text(arguments));
-    let consumer = node.parent()?.parent().filter(|outer| outer.kind() == "call").and_then(|outer| {
-        let name = text(outer.child_by_field_name("function")?);
-        let only = outer.child_by_field_name("arguments")?.named_child_count() == 1;
-        (only && ["list", "tuple", "set", "dict", "sorted", "next", "sum", "len"].contains(&name)).then_some(name)
-    });
-    Some(consumer.map_or(call.clone(), |name| format!("{name}({call})")))
-}
-
-fn is_literal(node: Node) -> bool {
-    let own = match node.kind() {
-        "argument_list"
-        | "list"
-        | "tuple"
-        | "set"
-        | "dictionary"
-        | "pair"
-        | "unary_operator"
-        | "parenthesized_expression" => true,
-        "keyword_argument" => return node.child_by_field_name("value").is_some_and(is_literal),
-        "integer" | "float" | "true" | "false" | "none" => return true,
-        "string" => {
-            let mut cursor = node.walk();
-            return !node.children(&mut cursor).any(|child| child.kind() == "interpolation");
-        }
-        _ => false,
-    };
-    let mut cursor = node.walk();
-    own && node.named_children(&mut cursor).all(is_literal)
-}
 
 const EVALUATE: &str = r#"
 import json, os, signal, sys, types
@@ -115,6 +48,11 @@ while answer:
     answer = answer[os.write(3, answer):]
 "#;
 
+/// What is said of a call that showed nothing.
+const UNSEEN: &str = "!";
+/// Processor time of one call that is evaluated alone.
+const IN_PLACE: Duration = Duration::from_secs(2);
+
 /// Which calls to evaluate, and in what.
 pub struct Question<'a> {
     /// How the project is run.
@@ -129,6 +67,8 @@ pub struct Question<'a> {
     pub calls: &'a [String],
     /// Seconds that each call may take, after which it counts as having raised `TimeoutError`. Else all share those of their text.
     pub call_seconds: Option<f64>,
+    /// A test file with the names that calls use, path and text, for languages whose calls are evaluated in one.
+    pub place: Option<(&'a str, &'a str)>,
 }
 
 /// What each call gives with each text, as `repr`, or `!Class` when it raises; `None` for a text that does not import or that
@@ -140,7 +80,13 @@ pub struct Question<'a> {
 /// # Errors
 /// Only failures of infrastructure.
 pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<Vec<String>>>, InvalidCause> {
-    let Question { tests, tree, path, texts, calls, call_seconds } = question;
+    let Question { tests, tree, path, texts, calls, call_seconds, place } = question;
+    if languages::of_runner(tests.runner).name() != "python" {
+        return match place {
+            Some(place) => texts.iter().map(|text| in_place(workshop, question, *place, text)).collect(),
+            None => Ok(vec![None; texts.len()]),
+        };
+    }
     let module = crate::draft::module_name(path, &tests.import_roots);
     let is_real = tests.runner == RunnerKind::Pytest;
     let seconds = if is_real { 1.0 } else { 0.5 };
@@ -156,13 +102,24 @@ pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<V
     Ok(if is_whole { values } else { nothing() })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_calls_with_literal_arguments_are_found() {
-        let source = "import m\nfrom m import f\n\ndef test_a():\n    assert f(1, [2, -3], k='x') == 4\n    x = 2\n    assert f(x) == 1\n    assert list(m.f('a', (1,))) == []\n    assert f(1, [2, -3], k='x') == 4\n";
-        assert_eq!(in_tests(source, "f"), ["f(1, [2, -3], k='x')", "list(f('a', (1,)))"]);
-    }
+/// What each call gives with one text, in a sandbox of its own.
+fn in_place(
+    workshop: &Workshop,
+    question: &Question,
+    (place, names): (&str, &str),
+    text: &str,
+) -> Result<Option<Vec<String>>, InvalidCause> {
+    let mut patch = Tree::new();
+    patch.insert(question.path, text);
+    patch.insert(place, names);
+    let asked = question.calls.iter().map(|source| Call { path: place.to_owned(), source: source.clone() });
+    let asked: Vec<Call> = asked.collect();
+    let seen = workshop.evaluate(question.tests, &[question.tree, &patch], &asked, IN_PLACE)?;
+    let shown = |seen: &Observation| match (&seen.value, &seen.exception) {
+        (Some(value), _) => value.clone(),
+        (None, Some(exception)) => format!("!{exception}"),
+        (None, None) => UNSEEN.to_owned(),
+    };
+    let values: Vec<String> = seen.iter().map(shown).collect();
+    Ok(values.iter().any(|value| value != UNSEEN).then_some(values))
 }

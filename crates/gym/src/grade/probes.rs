@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::calls::{self, Question};
-use super::inputs::varied;
 use super::workshop::Workshop;
 use crate::episode::InvalidCause;
+use crate::languages::python::authoring::inputs::varied;
 use crate::project::{RunnerKind, TestSetup};
 use crate::record::BugRecord;
 use crate::tree::Tree;
@@ -40,7 +40,8 @@ impl Probes {
         // Twice, because a value that differs from itself says nothing.
         let texts = [healthy.to_owned(), healthy.to_owned()];
         let (tests, tree) = (&record.tests, &record.fixed);
-        let question = Question { tests, tree, path, texts: &texts, calls: &asked, call_seconds: Some(LONGEST_CALL) };
+        let question =
+            Question { tests, tree, path, texts: &texts, calls: &asked, call_seconds: Some(LONGEST_CALL), place: None };
         let values = calls::evaluate(workshop, &question)?;
         let [Some(once), Some(again)] = &values[..] else { return Ok(Self::default()) };
         let pairs = asked.into_iter().zip(once.iter().zip(again));
@@ -109,7 +110,7 @@ pub fn differing(
         return Ok(vec![Vec::new(); texts.len()]);
     }
     let calls: Vec<String> = probes.iter().map(|(call, _)| call.clone()).collect();
-    let question = Question { tests, tree, path, texts, calls: &calls, call_seconds: None };
+    let question = Question { tests, tree, path, texts, calls: &calls, call_seconds: None, place: None };
     let differs = |values: Option<Vec<String>>| match values {
         Some(values) => (0..probes.len()).filter(|at| values[*at] != probes[*at].1).collect(),
         None => (0..probes.len()).collect(),

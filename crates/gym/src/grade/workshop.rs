@@ -8,7 +8,7 @@ use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
-use crate::languages::{self, Environment, Health, Selection, Surroundings, TestReport, Toolchains};
+use crate::languages::{self, Call, Environment, Health, Observation, Selection, Surroundings, TestReport, Toolchains};
 use crate::project::TestSetup;
 use crate::tree::{LayerStore, Tree};
 
@@ -139,6 +139,24 @@ impl Workshop {
         }
         environment
             .run_tests(self.backend.as_ref(), &layers, &selection, &limits)
+            .map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    /// Evaluates calls of trusted code on the tree that `trees` make, lowest first, each within some processor time.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn evaluate(
+        &self,
+        tests: &TestSetup,
+        trees: &[&Tree],
+        calls: &[Call],
+        processor: Duration,
+    ) -> Result<Vec<Observation>, InvalidCause> {
+        let environment = self.environment(tests)?;
+        let (layers, limits) = (self.paths(trees)?, self.suite_limits(tests));
+        environment
+            .evaluate(self.backend.as_ref(), &layers, calls, &limits, Some(processor))
             .map_err(|error| InvalidCause::Sandbox(error.to_string()))
     }
 

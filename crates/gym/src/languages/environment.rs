@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
+use basis_sandbox::{Backend, Limits, Outcome, Sandbox, SandboxError, SandboxSpec};
 
 use super::{Selection, TestReport};
 use crate::project::TestSetup;
@@ -96,6 +96,13 @@ pub trait Environment: Send + Sync {
     ) -> Result<Vec<Option<TestReport>>, SandboxError> {
         Ok(vec![None; runs.len()])
     }
+
+    /// Runs the script at a path of a sandbox of this environment. Only how it ended counts: a language in which what fails has another
+    /// exit status than 1 says 1.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the infrastructure failed.
+    fn run_script(&self, sandbox: &mut dyn Sandbox, path: &str) -> Result<Outcome, SandboxError>;
 
     /// Evaluates calls of trusted code in order, alone, on the tree that `layers` make. A call that could not be evaluated observes nothing.
     ///

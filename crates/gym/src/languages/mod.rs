@@ -3,10 +3,13 @@
 //! A [`Language`] says what can be known of a text without running anything; an [`Environment`] is what the code of one project runs in.
 //! What a language cannot do yet has a default that says so, and tasks that need it are not made.
 
+mod authoring;
 mod comparison;
 mod coverage;
 mod environment;
 pub mod javascript;
+mod likeness;
+mod neighbours;
 pub mod python;
 mod report;
 pub mod rust;
@@ -17,6 +20,7 @@ mod span;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use authoring::{Authoring, Suite, restated, with_idle};
 pub use comparison::Comparison;
 pub use coverage::Coverage;
 pub use environment::{Call, Environment, Observation, Surroundings, WORKDIR, WarmRun};
@@ -88,6 +92,11 @@ pub trait Language: Sync {
     /// who calls it.
     fn suspicious_words(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Code that agents write in it, if its tests and scripts can be judged.
+    fn authoring(&self) -> Option<&dyn Authoring> {
+        None
     }
 
     /// Whether source files hold tests, so that a file with tests may be changed.

@@ -21,8 +21,15 @@ pub mod testgen;
 pub(crate) mod tests;
 
 /// All skills and composite kinds.
-pub static ALL: &[&dyn Skill] =
-    &[&localize::Localize, &edit::Edit, &testgen::Testgen, &repro::Repro, &review::Review, &bugfix::Bugfix];
+pub static ALL: &[&dyn Skill] = &[
+    &localize::Localize,
+    &edit::Edit,
+    &testgen::Testgen,
+    &repro::Repro,
+    &review::Review,
+    &bugfix::Bugfix,
+    &bugfix::BugfixMulti,
+];
 
 /// The skill with this name.
 pub fn find(name: &str) -> Option<&'static dyn Skill> {
@@ -40,6 +47,11 @@ pub trait Skill: Sync {
     /// Whether it is for evaluation only and never trained on.
     fn is_composite(&self) -> bool {
         false
+    }
+
+    /// Whether tasks are also made from generated packages, which the embedded packs are.
+    fn suits_generated(&self) -> bool {
+        true
     }
 
     /// Whether a bug in several files can become a task.

@@ -6,6 +6,7 @@ use super::{Build, find};
 use crate::episode::{FileChange, Grade, Submission};
 use crate::gate;
 use crate::grade::Workshop;
+use crate::record::BugRecord;
 use crate::rollout::World;
 use crate::task::Task;
 use crate::testkit;
@@ -23,6 +24,12 @@ impl Case {
         Self { submission: Submission { answer: text.into(), files: vec![] }, reward, code }
     }
 
+    pub(crate) fn files(files: Vec<(&str, String)>, reward: f64, code: &'static str) -> Self {
+        let change = |(path, text): (&str, String)| FileChange { path: path.to_owned(), content: Some(text) };
+        let files = files.into_iter().map(change).collect();
+        Self { submission: Submission { answer: "Done.".into(), files }, reward, code }
+    }
+
     pub(crate) fn file(path: &str, content: &str, reward: f64, code: &'static str) -> Self {
         let files = vec![FileChange { path: path.into(), content: Some(content.into()) }];
         Self { submission: Submission { answer: "Done.".into(), files }, reward, code }
@@ -31,8 +38,18 @@ impl Case {
 
 /// The tasks that a skill makes from the testkit's record. The directory lives as long as the first value.
 pub(crate) fn tasks(skill: &str) -> (tempfile::TempDir, Workshop, Vec<Task>) {
+    tasks_from(skill, testkit::record)
+}
+
+/// The tasks that a skill makes from the testkit's record of a crate.
+fn tasks_in_rust(skill: &str) -> (tempfile::TempDir, Workshop, Vec<Task>) {
+    let is_wanted = |text: &str| !text.contains("return low") && text.contains("return high");
+    tasks_from(skill, |workshop| testkit::record_in(workshop, &testkit::rust_project(), "src/lib.rs", is_wanted))
+}
+
+fn tasks_from(skill: &str, record: impl Fn(&Workshop) -> BugRecord) -> (tempfile::TempDir, Workshop, Vec<Task>) {
     let (directory, workshop) = testkit::workshop();
-    let record = testkit::record(&workshop);
+    let record = record(&workshop);
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 16 };
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
     let tasks = find(skill).expect("a known skill").build(&build, &record, &mut rng).expect("the record makes tasks");
@@ -42,8 +59,24 @@ pub(crate) fn tasks(skill: &str) -> (tempfile::TempDir, Workshop, Vec<Task>) {
 /// Builds the skill's tasks, passes them through the gates, and grades each case on the first of them.
 pub(crate) fn check(skill: &str, cases: &[Case]) {
     let (_directory, workshop, tasks) = tasks(skill);
-    for task in &tasks {
-        let evidence = gate::check(&workshop, task);
+    check_on(skill, &workshop, &tasks, cases);
+}
+
+/// The same with a task from some record.
+pub(crate) fn check_from(skill: &str, record: impl Fn(&Workshop) -> BugRecord, cases: &[Case]) {
+    let (_directory, workshop, tasks) = tasks_from(skill, record);
+    check_on(skill, &workshop, &tasks, cases);
+}
+
+/// The same with a task in Rust.
+pub(crate) fn check_in_rust(skill: &str, cases: &[Case]) {
+    let (_directory, workshop, tasks) = tasks_in_rust(skill);
+    check_on(skill, &workshop, &tasks, cases);
+}
+
+fn check_on(skill: &str, workshop: &Workshop, tasks: &[Task], cases: &[Case]) {
+    for task in tasks {
+        let evidence = gate::check(workshop, task);
         assert!(evidence.passed, "{skill}: {}", evidence.reason);
     }
     for case in cases {

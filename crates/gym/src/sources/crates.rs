@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::SourceError;
 use crate::languages::Toolchains;
+use crate::languages::rust::manifest::with_found_targets;
 use crate::languages::rust::{self, Manifest, Toolchain};
 use crate::project::{Origin, Project, RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
@@ -91,7 +92,8 @@ fn project(
     downloads: &LayerStore,
 ) -> Result<Project, SourceError> {
     let malformed = |reason: &str| SourceError::Malformed { path: "Cargo.toml".to_owned(), reason: reason.to_owned() };
-    let text = tree.text("Cargo.toml").ok_or_else(|| malformed("it is not text"))?.to_owned();
+    let text = with_found_targets(tree.text("Cargo.toml").ok_or_else(|| malformed("it is not text"))?);
+    tree.insert("Cargo.toml", text.clone());
     let manifest = Manifest::read(&text)?;
     let lock = match tree.text("Cargo.lock") {
         Some(lock) => lock.to_owned(),

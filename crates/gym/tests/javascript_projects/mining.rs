@@ -22,19 +22,18 @@ fn mined(bench: &Bench, skills: &[&str], records: usize) -> Yield {
 }
 
 #[test]
-fn a_package_gives_gated_tasks_of_the_skills_that_speak_javascript() {
+fn a_package_gives_gated_tasks_of_every_skill() {
     let Some(bench) = Bench::open() else { return };
     let names: Vec<&str> = skills::ALL.iter().map(|skill| skill.name()).collect();
     let made = mined(&bench, &names, 4);
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     made.tasks.iter().for_each(|task| *count.entry(task.skill.as_str()).or_default() += 1);
-    for skill in ["localize", "edit", "review", "bugfix"] {
+    for skill in ["localize", "edit", "testgen", "repro", "review", "bugfix_multi"] {
         assert!(count.get(skill).is_some_and(|tasks| *tasks > 0), "{skill}: {:?}", made.funnel);
     }
-    assert!(!count.contains_key("testgen") && !count.contains_key("repro"));
     assert!(made.evidence.iter().all(|row| row.passed), "{:?}", made.evidence);
     let issues: Vec<&str> =
-        made.tasks.iter().filter(|task| task.skill == "bugfix").map(|task| task.prompt.as_str()).collect();
+        made.tasks.iter().filter(|task| task.skill == "bugfix_multi").map(|task| task.prompt.as_str()).collect();
     assert!(
         issues
             .iter()
@@ -46,14 +45,16 @@ fn a_package_gives_gated_tasks_of_the_skills_that_speak_javascript() {
 #[test]
 fn no_attack_on_a_task_in_javascript_is_rewarded() {
     let Some(bench) = Bench::open() else { return };
-    let made = mined(&bench, &["bugfix"], 1);
-    let task: &Task = made.tasks.first().expect("a task");
-    let blows = battery::strike(&bench.workshop, task);
-    let own = on(task).filter(|attack| attack.name.starts_with("js_"));
-    let missed: Vec<&str> =
-        own.map(|attack| attack.name).filter(|name| !blows.iter().any(|blow| blow.attack == *name)).collect();
-    assert_eq!(missed, Vec::<&str>::new());
-    let told: Vec<String> =
-        battery::rewarded(&blows).iter().map(|blow| format!("{}: {:?}", blow.attack, blow.grade)).collect();
-    assert_eq!(told, Vec::<String>::new());
+    let made = mined(&bench, &["bugfix_multi", "testgen", "repro"], 4);
+    for skill in ["bugfix_multi", "testgen", "repro"] {
+        let task: &Task = made.tasks.iter().find(|task| task.skill == skill).expect("a task");
+        let blows = battery::strike(&bench.workshop, task);
+        let own = on(task).filter(|attack| attack.name.starts_with("js_"));
+        let missed: Vec<&str> =
+            own.map(|attack| attack.name).filter(|name| !blows.iter().any(|blow| blow.attack == *name)).collect();
+        assert_eq!(missed, Vec::<&str>::new());
+        let told: Vec<String> =
+            battery::rewarded(&blows).iter().map(|blow| format!("{}: {:?}", blow.attack, blow.grade)).collect();
+        assert_eq!(told, Vec::<String>::new());
+    }
 }

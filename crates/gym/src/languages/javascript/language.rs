@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
+use basis_sandbox::{Backend, Command, Limits, Outcome, Sandbox, SandboxError, SandboxSpec};
 
+use super::environment::RUNNER;
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, comparison, mutation, suite, syntax};
+use super::{Environment, Toolchain, authoring, comparison, mutation, suite, syntax};
 use crate::languages::{
-    self, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
+    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
+    Toolchains,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -49,6 +51,10 @@ impl Language for JavaScript {
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {
         mutation::mutations(path, source)
+    }
+
+    fn authoring(&self) -> Option<&dyn Authoring> {
+        Some(&authoring::Code)
     }
 
     fn prepare(
@@ -161,6 +167,10 @@ impl languages::Environment for Environment {
         limits: &Limits,
     ) -> Result<TestReport, SandboxError> {
         run_tests(backend, self, layers, selection, limits)
+    }
+
+    fn run_script(&self, sandbox: &mut dyn Sandbox, path: &str) -> Result<Outcome, SandboxError> {
+        Ok(sandbox.exec(&Command::new([&format!("{RUNNER}/bin/node"), path]))?.outcome)
     }
 
     fn evaluate(

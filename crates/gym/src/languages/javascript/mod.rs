@@ -4,6 +4,7 @@
 //! or of a package is never run outside a sandbox. TypeScript is run as far as node itself takes the types away (22.18 and later).
 
 mod assemble;
+mod authoring;
 mod comparison;
 pub mod dependencies;
 pub mod environment;

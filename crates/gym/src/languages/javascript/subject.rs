@@ -36,6 +36,23 @@ pub(super) fn at(source: &str, line: usize, column: usize) -> Option<String> {
     (text.len() <= LONGEST).then_some(text)
 }
 
+/// Calls of a function in a file that need no variable of what is around them, as source in one line, in order of appearance.
+pub(super) fn calls_of(source: &str, function: &str) -> Vec<String> {
+    let tree = parse(source);
+    let mut found = Vec::new();
+    collect_calls(tree.root_node(), function, source, &mut found);
+    found
+}
+
+fn collect_calls(node: Node, function: &str, source: &str, found: &mut Vec<String>) {
+    let callee = node.child_by_field_name("function").filter(|_| node.kind() == "call_expression");
+    let name = callee.map(|callee| callee.child_by_field_name("property").unwrap_or(callee));
+    if name.is_some_and(|name| &source[name.byte_range()] == function) {
+        found.extend(written(node, node, source, 0).and_then(|text| one_line(&text)).filter(|it| it.len() <= LONGEST));
+    }
+    node.named_children(&mut node.walk()).for_each(|child| collect_calls(child, function, source, found));
+}
+
 fn bytes_of(line: &str, units: usize) -> Option<usize> {
     let mut seen = 0;
     let end = line.char_indices().find(|(_, letter)| {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
+use basis_sandbox::{Backend, Command, Limits, Outcome, Sandbox, SandboxError, SandboxSpec};
 
 use super::evaluate::evaluate;
 use super::warm::run_warm;
-use super::{Environment, comparison, mutation, run_tests, syntax};
+use super::{Environment, authoring, comparison, mutation, run_tests, syntax};
 use crate::languages::{
-    self, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
-    WarmRun,
+    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
+    Toolchains, WarmRun,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -98,6 +98,10 @@ impl Language for Python {
         comparison::comparison(source, test)
     }
 
+    fn authoring(&self) -> Option<&dyn Authoring> {
+        Some(&authoring::Code)
+    }
+
     fn suspicious_words(&self) -> &'static [&'static str] {
         &WORDS
     }
@@ -150,6 +154,10 @@ impl languages::Environment for Environment {
         limits: &Limits,
     ) -> Result<Vec<Option<TestReport>>, SandboxError> {
         run_warm(backend, self, layers, runs, limits)
+    }
+
+    fn run_script(&self, sandbox: &mut dyn Sandbox, path: &str) -> Result<Outcome, SandboxError> {
+        Ok(sandbox.exec(&Command::new(["python3", path]))?.outcome)
     }
 
     fn evaluate(

@@ -1,9 +1,10 @@
 //! Python projects: find an interpreter, make an environment, run tests in sandboxes, look at syntax.
 //!
-//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`evaluate`], [`warm`], [`syntax`], [`mutation`]. Code
+//! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`evaluate`], [`warm`], [`syntax`], [`authoring`], [`mutation`]. Code
 //! of a project is never run outside a sandbox, not even to install what it needs.
 
 mod assemble;
+pub mod authoring;
 mod comparison;
 pub mod dependencies;
 pub mod environment;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Limits, SandboxError, SandboxSpec};
+use basis_sandbox::{Backend, Limits, Outcome, Sandbox, SandboxError, SandboxSpec};
 
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, comparison, mutation, syntax};
+use super::{Environment, Toolchain, authoring, comparison, mutation, script, syntax};
 use crate::languages::{
-    self, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport, Toolchains,
+    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
+    Toolchains,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -81,6 +82,10 @@ impl Language for Rust {
         mutation::mutations(path, source)
     }
 
+    fn authoring(&self) -> Option<&dyn Authoring> {
+        Some(&authoring::Code)
+    }
+
     fn prepare(
         &self,
         backend: &dyn Backend,
@@ -117,6 +122,10 @@ impl languages::Environment for Environment {
         limits: &Limits,
     ) -> Result<TestReport, SandboxError> {
         run_tests(backend, self, layers, selection, limits)
+    }
+
+    fn run_script(&self, sandbox: &mut dyn Sandbox, path: &str) -> Result<Outcome, SandboxError> {
+        script::run(sandbox, path)
     }
 
     fn evaluate(

@@ -108,6 +108,17 @@ impl Manifest {
         Ok(Self { raw, name, version, licence })
     }
 
+    /// The name under which others use the library.
+    pub(super) fn library(&self) -> String {
+        let own = self.raw.lib.as_ref().and_then(|lib| lib.name.clone());
+        own.unwrap_or_else(|| self.name.clone()).replace('-', "_")
+    }
+
+    /// The first file of the library.
+    pub(super) fn library_root(&self) -> String {
+        self.raw.lib.as_ref().and_then(|lib| lib.path.clone()).unwrap_or_else(|| "src/lib.rs".to_owned())
+    }
+
     /// The targets whose tests the standard harness runs, among those whose files the tree has.
     pub(super) fn targets(&self, has: &dyn Fn(&str) -> bool, paths: &[&str]) -> Vec<Target> {
         let runs = |section: &Section| {
@@ -115,7 +126,7 @@ impl Manifest {
         };
         let mut targets = Vec::new();
         let lib = self.raw.lib.as_ref();
-        let root = lib.and_then(|lib| lib.path.clone()).unwrap_or_else(|| "src/lib.rs".to_owned());
+        let root = self.library_root();
         if has(&root) && lib.is_none_or(runs) {
             targets.push(Target { kind: Kind::Lib, root });
         }
@@ -155,8 +166,7 @@ impl Manifest {
         if !lock.is_empty() {
             tree.insert("Cargo.lock", lock);
         }
-        let lib = self.raw.lib.as_ref().and_then(|lib| lib.path.clone()).unwrap_or_else(|| "src/lib.rs".to_owned());
-        tree.insert(lib, "");
+        tree.insert(self.library_root(), "");
         if let Some(script) = self.raw.package.as_ref().and_then(|package| package.build.as_ref()?.as_str()) {
             tree.insert(script, "fn main() {}\n");
         }
@@ -174,6 +184,15 @@ impl Manifest {
         }
         tree
     }
+}
+
+/// A manifest in which tests and examples are also found by where they are. What is published lists those that there were.
+pub fn with_found_targets(text: &str) -> String {
+    let is_kept = |line: &&str| {
+        let plain = line.replace(' ', "");
+        plain != "autotests=false" && plain != "autoexamples=false"
+    };
+    text.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
 }
 
 /// Whether every package of a lock comes from the registry or is the package itself.

@@ -1,9 +1,10 @@
 //! Rust crates: find a toolchain, fetch and build what a crate needs, build and run its tests in sandboxes, look at syntax.
 //!
-//! In reading order: [`toolchain`], `manifest`, [`environment`], `plan`, `run`, `symptom`, `evaluate`, `syntax`, [`mutation`]. Tests are
+//! In reading order: [`toolchain`], `manifest`, [`environment`], `plan`, `run`, `symptom`, `evaluate`, `syntax`, `authoring`, [`mutation`]. Tests are
 //! functions with a `test` attribute, of the library, of programs and of files below `tests`; documentation tests and tests that
 //! macros write are not run.
 
+mod authoring;
 mod comparison;
 pub mod environment;
 mod error;
@@ -13,6 +14,7 @@ pub mod manifest;
 pub mod mutation;
 mod plan;
 mod run;
+mod script;
 mod symptom;
 mod syntax;
 #[cfg(test)]

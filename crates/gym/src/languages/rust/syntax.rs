@@ -194,6 +194,16 @@ pub(super) fn with_tests_of(submitted: &str, original: &str) -> String {
     text
 }
 
+/// What stands in an inline module at the top of a file.
+pub(super) fn module_body<'a>(source: &'a str, module: &str) -> Option<&'a str> {
+    let tree = parse(source);
+    let root = tree.root_node();
+    let mut cursor = root.walk();
+    let is_it = |child: &Node| child.kind() == "mod_item" && name(*child, source) == Some(module);
+    let body = root.children(&mut cursor).find(is_it)?.child_by_field_name("body")?;
+    Some(&source[body.start_byte() + 1..body.end_byte() - 1])
+}
+
 /// Where a further item of an inline module can be put, or of the file when the module is empty.
 pub(super) fn end_of_module(source: &str, module: &str) -> Option<usize> {
     let tree = parse(source);

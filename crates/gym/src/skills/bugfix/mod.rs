@@ -10,14 +10,18 @@ use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::repair::{self, Repair};
 use crate::grade::verdict::Verdict;
+use crate::languages::Language;
 use crate::record::BugRecord;
 use crate::task::Task;
 
+mod multi;
 mod teacher;
 #[cfg(test)]
 mod tests;
 
-/// The composite kind.
+pub use multi::BugfixMulti;
+
+/// The composite kind, in Python.
 pub struct Bugfix;
 
 /// What only the grader knows.
@@ -47,13 +51,12 @@ impl Skill for Bugfix {
         true
     }
 
+    fn speaks(&self, language: &dyn Language) -> bool {
+        language.name() == "python"
+    }
+
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let issue = draft::complaint(record, rng)?;
-        let repair = Repair::of(build.workshop, record)?;
-        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
-        let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
-        let hidden = Hidden { repair, call: issue.call, expected: issue.expected };
-        Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
+        self::build(self, build, record, rng)
     }
 
     fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
@@ -68,4 +71,14 @@ impl Skill for Bugfix {
     fn teacher(&self, workshop: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
         teacher::teacher(workshop, task, &draft::hidden(task)?, diligence, rng)
     }
+}
+
+/// The task of a record, for either kind.
+fn build(kind: &dyn Skill, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+    let issue = draft::complaint(record, rng)?;
+    let repair = Repair::of(build.workshop, record)?;
+    let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
+    let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
+    let hidden = Hidden { repair, call: issue.call, expected: issue.expected };
+    Ok(vec![draft::task(kind, build, record, prompt, shown, &hidden)])
 }

@@ -9,7 +9,7 @@ use super::script::{self, Exit};
 use super::{Build, Rejection};
 use crate::draft;
 use crate::issue::{Issue, callee};
-use crate::languages::{self, functions, is_source};
+use crate::languages::{self, Authoring, functions, is_source};
 use crate::record::{BugRecord, Mutation};
 use crate::tree::{Tree, TreeId};
 
@@ -22,12 +22,12 @@ pub(super) fn find(
     build: &Build,
     record: &BugRecord,
     issue: &Issue,
-    imports: &str,
+    (authoring, imports): (&dyn Authoring, &str),
     rng: &mut ChaCha8Rng,
 ) -> Result<Option<TreeId>, Rejection> {
     let path = &record.change.main().path;
     let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
-    let witness = script::reference(imports, &issue.call, &issue.expected);
+    let witness = authoring.script(imports, &issue.call, &issue.expected);
     for site in elsewhere(record, issue, rng).into_iter().take(TRIES) {
         let text = |path: &str| record.fixed.text(path).unwrap_or_default().to_owned();
         let mut patch = Tree::new();

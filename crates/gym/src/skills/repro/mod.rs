@@ -13,12 +13,8 @@ use super::{Build, Rejection, Skill, Teacher};
 use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
-use crate::grade::idle::with_idle;
-use crate::grade::marked::marked;
-use crate::grade::restate::restated;
-use crate::grade::rewrites::rewrites;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
-use crate::languages::{Language, WORKDIR};
+use crate::languages::{Authoring, Language, WORKDIR, restated, with_idle};
 use crate::record::BugRecord;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
@@ -29,7 +25,7 @@ mod teacher;
 #[cfg(test)]
 mod tests;
 
-use script::{Exit, SCRIPT, run};
+use script::{Exit, authoring, run};
 
 /// The skill.
 pub struct Repro;
@@ -64,15 +60,15 @@ impl Skill for Repro {
         "repro/3"
     }
 
-    /// Not yet others: submissions are run by the interpreter.
     fn speaks(&self, language: &dyn Language) -> bool {
-        language.name() == "python"
+        language.authoring().is_some()
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let issue = draft::issue(record, rng)?;
-        let imports = script::imports(record, &issue.call)
-            .ok_or_else(|| Rejection::new("no_imports", "the failing test has no file"))?;
+        let authoring = authoring(&record.tests).map_err(|reason| Rejection::new("language", reason))?;
+        let imports = script::imports(record, authoring, &issue.call)
+            .ok_or_else(|| Rejection::new("no_imports", "a script cannot use the names of the failing test"))?;
         let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
         let path = &record.change.main().path;
         let blobs = &build.workshop.blobs;
@@ -83,7 +79,7 @@ impl Skill for Repro {
         };
         let rewrite = |tree: &Tree| {
             let text = tree.text(path)?;
-            rewrites(text, &record.change.main().function).into_iter().next()
+            authoring.rewrites(text, &record.change.main().function).into_iter().next()
         };
         let fixed = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
         let hidden = Hidden {
@@ -91,28 +87,32 @@ impl Skill for Repro {
             fixed: patch(fixed)?,
             buggy_rewrite: rewrite(&record.buggy).map(|text| patch(&text)).transpose()?,
             fixed_rewrite: rewrite(&record.fixed).map(|text| patch(&text)).transpose()?,
-            control: control::find(build, record, &issue, &imports, rng)?,
+            control: control::find(build, record, &issue, (authoring, &imports), rng)?,
             path: path.clone(),
             function: record.change.main().function.clone(),
             call: issue.call,
             expected: issue.expected,
             imports,
         };
-        let prompt = include_str!("prompt.md").replace("{issue}", &issue.text);
+        let prompt = include_str!("prompt.md")
+            .replace("{script}", authoring.script_path())
+            .replace("{form}", authoring.script_form())
+            .replace("{issue}", &issue.text);
         let tree = hidden.buggy.clone();
         Ok(vec![draft::task(self, build, record, prompt, tree, &hidden)])
     }
 
     fn grade(&self, workshop: &Workshop, task: &Task, submission: &Submission) -> Verdict {
         let hidden: Hidden = draft::hidden(task).map_err(InvalidCause::Task)?;
-        let text = match script::submitted(submission) {
+        let authoring = authoring(&task.context.tests).map_err(InvalidCause::Task)?;
+        let text = match script::submitted(submission, authoring.script_path()) {
             Ok(text) => text,
             Err((code, detail)) => return Ok(nothing(code, detail, Table::new())),
         };
         let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
         let buggy = read(&hidden.buggy)?;
         let mut runs = Vec::new();
-        for (name, patch, expected) in hidden.sides(&buggy, &read)? {
+        for (name, patch, expected) in hidden.sides(authoring, &buggy, &read)? {
             runs.extend([0, 1].map(|repeat| (format!("{name}#{repeat}"), patch.clone(), expected)));
         }
         // The order is a function of the submission, which cannot contain its own hash.
@@ -125,7 +125,7 @@ impl Skill for Repro {
             table.push((name.clone(), exit.to_string()));
             if exit != expected {
                 // A rewrite that the reference takes for another behaviour is none.
-                let witness = script::reference(&hidden.imports, &hidden.call, &hidden.expected);
+                let witness = hidden.reference(authoring);
                 if name.contains("_rewrite") && run(workshop, &task.context.tests, &layers, &witness)? != expected {
                     table.push((name, "void".to_owned()));
                     continue;
@@ -141,11 +141,9 @@ impl Skill for Repro {
 
     fn reference(&self, _: &Workshop, task: &Task) -> Result<Submission, String> {
         let hidden: Hidden = draft::hidden(task)?;
-        let content = script::reference(&hidden.imports, &hidden.call, &hidden.expected);
-        Ok(Submission {
-            answer: "Done.".into(),
-            files: vec![FileChange { path: SCRIPT.into(), content: Some(content) }],
-        })
+        let authoring = authoring(&task.context.tests)?;
+        let (path, content) = (authoring.script_path().to_owned(), Some(hidden.reference(authoring)));
+        Ok(Submission { answer: "Done.".into(), files: vec![FileChange { path, content }] })
     }
 
     fn teacher(&self, workshop: &Workshop, task: &Task, diligence: f64, rng: ChaCha8Rng) -> Result<Teacher, String> {
@@ -157,9 +155,15 @@ impl Skill for Repro {
 type Side = (&'static str, Option<Arc<Tree>>, Exit);
 
 impl Hidden {
+    /// The script that compares the call with its value.
+    fn reference(&self, authoring: &dyn Authoring) -> String {
+        authoring.script(&self.imports, &self.call, &self.expected)
+    }
+
     /// All sides of the comparison.
     fn sides(
         &self,
+        authoring: &dyn Authoring,
         tree: &Tree,
         read: &dyn Fn(&TreeId) -> Result<Arc<Tree>, InvalidCause>,
     ) -> Result<Vec<Side>, InvalidCause> {
@@ -170,8 +174,8 @@ impl Hidden {
         // side, which nobody calls, so that what stands in the file does not tell.
         let rewritten = |id: &Option<TreeId>, plain: &Arc<Tree>, other: &Arc<Tree>| {
             let helped = id.as_ref().map(read).transpose()?;
-            let both = with_idle(helped.as_deref().unwrap_or(plain), other, &self.path, &self.function);
-            let reworded = restated(&both);
+            let both = with_idle(authoring, helped.as_deref().unwrap_or(plain), other, &self.path, &self.function);
+            let reworded = restated(authoring, &both);
             Ok::<_, InvalidCause>(reworded.or(helped.map(|_| both)).map(Arc::new))
         };
         let plain = Arc::new(buggy);
@@ -200,11 +204,15 @@ impl Hidden {
         // A function of the submission, which cannot contain its own hash.
         let mark = format!(".{}", &blake3::hash(format!("{}{text}", task.id).as_bytes()).to_hex()[..32]);
         let source = buggy.text(&self.path).unwrap_or_default();
-        let Some(marked) = marked(source, &self.function, &format!("{WORKDIR}/{mark}")) else { return Ok(None) };
+        let authoring = authoring(&task.context.tests).map_err(InvalidCause::Task)?;
+        let place = format!("{WORKDIR}/{mark}");
+        let Some(marked) = authoring.marked(source, &self.function, &place) else { return Ok(None) };
         let mut patch = Tree::new();
         patch.insert(self.path.clone(), marked);
-        let enters = script::enters(workshop, &task.context.tests, &[buggy, &patch], text, &mark)?;
-        Ok((!enters).then(|| format!("`{}` is not entered", self.function)))
+        let enters = |text: &str| script::enters(workshop, &task.context.tests, &[buggy, &patch], text, &mark);
+        // Where not even the reference leaves a mark, none says anything.
+        let misses = !enters(text)? && enters(&self.reference(authoring))?;
+        Ok(misses.then(|| format!("`{}` is not entered", self.function)))
     }
 }
 

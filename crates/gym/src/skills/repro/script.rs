@@ -1,16 +1,14 @@
 //! The script: where it is handed in, how it is run, and what its exit status means.
 
-use basis_sandbox::{Command, Outcome, Sandbox, SandboxError};
+use basis_sandbox::{Outcome, Sandbox, SandboxError};
 
 use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
-use crate::languages::python::essence::imports as imports_of;
+use crate::languages::{self, Authoring};
 use crate::project::TestSetup;
 use crate::record::BugRecord;
 use crate::tree::Tree;
 
-/// Where the script is handed in.
-pub(super) const SCRIPT: &str = "repro.py";
 const MAX_BYTES: usize = 32 << 10;
 
 /// How the script ended. Only the exit status counts; nothing it prints is read.
@@ -36,11 +34,11 @@ impl std::fmt::Display for Exit {
 }
 
 /// The script of a submission, or code and detail of what is wrong with it.
-pub(super) fn submitted(submission: &Submission) -> Result<&str, (&'static str, String)> {
-    let file = submission.files.iter().find(|file| file.path == SCRIPT);
-    let text = file.and_then(|file| file.content.as_deref()).ok_or(("no_artifact", format!("no `{SCRIPT}`")))?;
+pub(super) fn submitted<'a>(submission: &'a Submission, path: &str) -> Result<&'a str, (&'static str, String)> {
+    let file = submission.files.iter().find(|file| file.path == path);
+    let text = file.and_then(|file| file.content.as_deref()).ok_or(("no_artifact", format!("no `{path}`")))?;
     if text.len() > MAX_BYTES {
-        return Err(("bad_format", format!("`{SCRIPT}` has {} bytes, at most {MAX_BYTES} are allowed", text.len())));
+        return Err(("bad_format", format!("`{path}` has {} bytes, at most {MAX_BYTES} are allowed", text.len())));
     }
     Ok(text)
 }
@@ -83,9 +81,10 @@ fn run_once(
 ) -> Result<(Exit, Box<dyn Sandbox>), InvalidCause> {
     let lost = |error: SandboxError| InvalidCause::Sandbox(error.to_string());
     let mut sandbox = workshop.sandbox(tests, layers, &workshop.suite_limits(tests))?;
-    sandbox.write(SCRIPT, script.as_bytes()).map_err(lost)?;
-    let output = sandbox.exec(&Command::new(["python3", SCRIPT])).map_err(lost)?;
-    let exit = match output.outcome {
+    let path = authoring(tests).map_err(InvalidCause::Task)?.script_path();
+    sandbox.write(path, script.as_bytes()).map_err(lost)?;
+    let outcome = workshop.environment(tests)?.run_script(sandbox.as_mut(), path).map_err(lost)?;
+    let exit = match outcome {
         Outcome::Exited(0) => Exit::Correct,
         Outcome::Exited(1) => Exit::Failure,
         Outcome::Exited(_) => Exit::Broken,
@@ -95,16 +94,15 @@ fn run_once(
     Ok((exit, sandbox))
 }
 
-/// The imports of the test file that showed the failing call.
-pub(super) fn imports(record: &BugRecord, call: &str) -> Option<String> {
-    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(call))?;
-    let file = symptom.test.split("::").next()?;
-    Some(imports_of(record.buggy.text(file)?).join("\n"))
+/// How scripts are written in the language of a project.
+pub(super) fn authoring(tests: &TestSetup) -> Result<&'static dyn Authoring, String> {
+    let language = languages::of_runner(tests.runner);
+    language.authoring().ok_or_else(|| format!("no scripts are written in {}", language.name()))
 }
 
-/// A script that compares the call with its value.
-pub(super) fn reference(imports: &str, call: &str, expected: &str) -> String {
-    format!(
-        "{imports}\nok = ({call}) == ({expected})\nprint('REPRO', 'pass' if ok else 'fail')\nraise SystemExit(0 if ok else 1)\n"
-    )
+/// What a script needs to make a call that a failing test showed.
+pub(super) fn imports(record: &BugRecord, authoring: &dyn Authoring, call: &str) -> Option<String> {
+    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(call))?;
+    let file = symptom.test.split("::").next()?;
+    authoring.names(&record.buggy, &record.tests, file, authoring.script_path())
 }

@@ -3,13 +3,15 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::script::SCRIPT;
 use super::{Hidden, Teacher};
 use crate::draft::module_name;
 use crate::grade::Workshop;
 use crate::issue::callee;
 use crate::task::Task;
 use crate::teach::{self, DILIGENT, LAZY, answer, bash, replace};
+
+/// Where scripts of generated packages are handed in.
+const SCRIPT: &str = "repro.py";
 
 pub(super) fn teacher(
     workshop: &Workshop,

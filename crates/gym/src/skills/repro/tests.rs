@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Build, Hidden, control};
 use crate::draft;
 use crate::issue::Issue;
-use crate::skills::tests::{Case, check, tasks};
+use crate::skills::tests::{Case, check, check_in_rust, tasks};
 use crate::testkit;
 
 fn script(text: &str, reward: f64, code: &'static str) -> Case {
@@ -56,12 +56,32 @@ fn the_control_is_healthy_but_for_a_bug_somewhere_else() {
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
     let issue = Issue { text: String::new(), call: "cap_value(0, 1, 5)".into(), expected: "1".into() };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let id = control::find(&build, &record, &issue, "from pkg.limits import cap_value", &mut rng);
+    let authoring = super::authoring(&record.tests).expect("scripts are written in it");
+    let names = "from pkg.limits import cap_value";
+    let id = control::find(&build, &record, &issue, (authoring, names), &mut rng);
     let control =
         workshop.blobs.tree(&id.expect("sandboxes work").expect("there is another function")).expect("a tree");
     assert_eq!(control.text("pkg/limits.py"), record.fixed.text("pkg/limits.py"));
     assert_ne!(
         control.text("pkg/report.py").expect("it is changed"),
         record.fixed.text("pkg/report.py").expect("text")
+    );
+}
+
+#[test]
+fn a_script_in_rust_is_an_example_of_the_crate() {
+    let script = |body: &str, reward: f64, code| {
+        Case::file("examples/repro.rs", &format!("use caps::cap_value;\nfn main() {{ {body} }}\n"), reward, code)
+    };
+    check_in_rust(
+        "repro",
+        &[
+            script("assert_eq!(cap_value(0, 1, 5), 1);", 1.0, "ok"),
+            script("std::process::exit(i32::from(cap_value(0, 1, 5) != 1));", 1.0, "ok"),
+            script("std::process::exit(cap_value(2, 1, 5) as i32 - 1);", 0.0, "fails_on_fixed|source_dependent"),
+            script("cap_value(0, 1, 5);", 0.0, "not_reproduced|source_dependent"),
+            script("missing();", 0.0, "script_broken"),
+            Case::answer("Done.", 0.0, "no_artifact"),
+        ],
     );
 }

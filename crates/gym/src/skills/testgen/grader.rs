@@ -11,12 +11,9 @@ use rand_chacha::ChaCha8Rng;
 use super::Hidden;
 use crate::episode::{InvalidCause, Score, Submission};
 use crate::grade::Workshop;
-use crate::grade::clones::embedded;
-use crate::grade::foreign::runs_foreign_code;
-use crate::grade::restate::restated;
 use crate::grade::verdict::{Table, Verdict, full, nothing};
-use crate::languages::{Health, Selection, TestReport};
-use crate::project::RunnerKind;
+use crate::languages::{Authoring, Health, Selection, TestReport, restated};
+use crate::project::TestSetup;
 use crate::record::TestId;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
@@ -34,15 +31,17 @@ const SHORTEST_LIMIT: Duration = Duration::from_secs(4);
 pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submission: &Submission) -> Verdict {
     let read = |id: &TreeId| workshop.blobs.tree(id).map_err(|error| InvalidCause::Task(error.to_string()));
     let base = read(&task.context.tree)?;
-    let suite = match suite(hidden, submission, &base, &task.context.tests.import_roots) {
+    let tests = &task.context.tests;
+    let authoring = super::authoring(tests).map_err(InvalidCause::Task)?;
+    let suite = match suite(hidden, submission, &base, (authoring, tests)) {
         Ok(suite) => suite,
         Err(score) => return Ok(score),
     };
-    let is_real = task.context.tests.runner == RunnerKind::Pytest;
+    let is_real = tests.runner.is_real();
     let run_suite = |suite: &Tree, patch: Option<&Tree>, processor: Duration| {
         let layers: Vec<&Tree> = [Some(&*base), patch, Some(suite)].into_iter().flatten().collect();
         let selection = Selection::files([hidden.test_path.clone()]).within(is_real.then_some(processor));
-        workshop.run_tests(&task.context.tests, &layers, &selection)
+        workshop.run_tests(tests, &layers, &selection)
     };
     let run = |patch: Option<&Tree>, processor: Duration| run_suite(&suite, patch, processor);
     let mut table = Table::new();
@@ -53,11 +52,11 @@ pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submissio
     };
     let limit = (first.processor * PATIENCE).max(SHORTEST_LIMIT);
     let mut reference = Tree::new();
-    reference.insert(hidden.test_path.clone(), super::suite(hidden, &task.context.tests));
+    reference.insert(hidden.test_path.clone(), super::suite(hidden, authoring, tests));
     for (name, patch) in shuffled(task, hidden, &suite) {
         let mut patch: Option<Arc<Tree>> = patch.as_ref().map(read).transpose()?;
         let last = matches!(name, Run::Rewrite(at) if at + 1 >= hidden.rewrites.len());
-        let other = last.then(|| reworded(patch.as_deref().unwrap_or(&base), &hidden.path)).flatten();
+        let other = last.then(|| reworded(authoring, patch.as_deref().unwrap_or(&base), &hidden.path)).flatten();
         let is_reworded = other.is_some();
         patch = other.map(Arc::new).or(patch);
         let report = run(patch.as_deref(), limit)?;
@@ -106,10 +105,10 @@ fn shuffled(task: &Task, hidden: &Hidden, suite: &Tree) -> Vec<(Run, Option<Tree
 }
 
 /// The file with the target in other words.
-fn reworded(tree: &Tree, path: &str) -> Option<Tree> {
+fn reworded(authoring: &dyn Authoring, tree: &Tree, path: &str) -> Option<Tree> {
     let mut file = Tree::new();
     file.insert(path, tree.get(path)?);
-    restated(&file)
+    restated(authoring, &file)
 }
 
 /// Whether the reference accepts the code that it was run on.
@@ -118,7 +117,12 @@ fn is_rewrite(reference: &TestReport) -> bool {
 }
 
 /// The test file of a submission; everything else in it is ignored.
-fn suite(hidden: &Hidden, submission: &Submission, base: &Tree, roots: &[String]) -> Result<Tree, Score> {
+fn suite(
+    hidden: &Hidden,
+    submission: &Submission,
+    base: &Tree,
+    (authoring, tests): (&dyn Authoring, &TestSetup),
+) -> Result<Tree, Score> {
     let fail = |code, detail: String| nothing(code, detail, Table::new());
     let file = submission.files.iter().find(|file| file.path == hidden.test_path);
     let Some(text) = file.and_then(|file| file.content.as_deref()) else {
@@ -129,16 +133,11 @@ fn suite(hidden: &Hidden, submission: &Submission, base: &Tree, roots: &[String]
     }
     // The target inside its tests would be compared with itself.
     let source = base.text(&hidden.path).unwrap_or_default();
-    let exists = |module: &str| {
-        let path = module.replace('.', "/");
-        let mut places = roots.iter().map(|root| if root.is_empty() { path.clone() } else { format!("{root}/{path}") });
-        places.any(|path| base.contains(&format!("{path}.py")) || base.contains(&format!("{path}/__init__.py")))
-    };
-    if let Some(name) = runs_foreign_code(text, &exists) {
+    if let Some(name) = authoring.foreign(text, base, tests) {
         let detail = format!("the tests use `{name}`, which may run code that does not stand in them");
         return Err(fail("embedded_reference", detail));
     }
-    if let Some(detail) = embedded(text, source, &hidden.function) {
+    if let Some(detail) = authoring.embedded(text, source, &hidden.function) {
         return Err(fail("embedded_reference", detail));
     }
     let mut suite = Tree::new();

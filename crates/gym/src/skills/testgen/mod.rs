@@ -9,7 +9,7 @@ use crate::draft;
 use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::Verdict;
-use crate::languages::Language;
+use crate::languages::{self, Authoring, Language, Suite};
 use crate::project::TestSetup;
 use crate::record::BugRecord;
 use crate::task::Task;
@@ -39,6 +39,9 @@ pub(crate) struct Hidden {
     variants: Vec<TreeId>,
     /// Calls that together tell the correct code from every variant, and what they give; for the reference and the teacher.
     facts: Vec<(String, String)>,
+    /// What the test file of the reference begins with, in languages that need it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    names: String,
 }
 
 impl Skill for Testgen {
@@ -50,9 +53,8 @@ impl Skill for Testgen {
         "testgen/2"
     }
 
-    /// Not yet others: submissions are run by the interpreter.
     fn speaks(&self, language: &dyn Language) -> bool {
-        language.name() == "python"
+        language.authoring().is_some()
     }
 
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
@@ -60,21 +62,22 @@ impl Skill for Testgen {
         let chosen = variants::choose(build, record, &target, rng)?;
         let hidden_tests = target.tests_that_mention(record);
         let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.fixed, &hidden_tests))?;
-        let test_path = target.test_path(record);
         let calls: Vec<String> = chosen.facts.iter().map(|(call, _)| format!("- `{call}`")).collect();
         let prompt = include_str!("prompt.md")
             .replace("{function}", &target.function)
             .replace("{path}", &target.path)
-            .replace("{test_path}", &test_path)
+            .replace("{test_path}", &target.test_path)
+            .replace("{form}", target.authoring.test_form())
             .replace("{specification}", &target.specification)
             .replace("{calls}", &calls.join("\n"));
         let hidden = Hidden {
             function: target.function.clone(),
             path: target.path.clone(),
-            test_path,
+            test_path: target.test_path,
             rewrites: chosen.rewrites,
             variants: chosen.variants,
             facts: chosen.facts,
+            names: target.names,
         };
         Ok(vec![draft::task(self, build, record, prompt, shown, &hidden)])
     }
@@ -86,7 +89,7 @@ impl Skill for Testgen {
 
     fn reference(&self, _: &Workshop, task: &Task) -> Result<Submission, String> {
         let hidden: Hidden = draft::hidden(task)?;
-        let content = suite(&hidden, &task.context.tests);
+        let content = suite(&hidden, authoring(&task.context.tests)?, &task.context.tests);
         Ok(Submission {
             answer: "Done.".into(),
             files: vec![FileChange { path: hidden.test_path, content: Some(content) }],
@@ -98,14 +101,14 @@ impl Skill for Testgen {
     }
 }
 
+/// How tests are written in the language of a project.
+fn authoring(tests: &TestSetup) -> Result<&'static dyn Authoring, String> {
+    let language = languages::of_runner(tests.runner);
+    language.authoring().ok_or_else(|| format!("no tests are written in {}", language.name()))
+}
+
 /// One assertion per fact.
-fn suite(hidden: &Hidden, tests: &TestSetup) -> String {
-    let module = draft::module_name(&hidden.path, &tests.import_roots);
-    let asserts: Vec<String> =
-        hidden.facts.iter().map(|(call, value)| format!("    assert {call} == {value}")).collect();
-    format!(
-        "from {module} import *\nfrom {module} import {}\n\n\ndef test_facts():\n{}\n",
-        hidden.function,
-        asserts.join("\n")
-    )
+fn suite(hidden: &Hidden, authoring: &dyn Authoring, tests: &TestSetup) -> String {
+    let Hidden { path, function, names, facts, .. } = hidden;
+    authoring.suite(&Suite { tests, path, function, names, facts })
 }

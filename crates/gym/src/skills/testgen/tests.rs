@@ -1,6 +1,6 @@
 //! Golden cases.
 
-use crate::skills::tests::{Case, check};
+use crate::skills::tests::{Case, check, check_in_rust};
 
 const PATH: &str = "tests/test_cap_value_new.py";
 
@@ -24,6 +24,26 @@ fn tests_must_accept_correct_code_however_it_is_written_and_catch_every_variant(
             suite("def cap_value(value, low, high):\n    pass\n", 0.0, "embedded_reference"),
             suite("def test_exit():\n    import os\n    os._exit(0)\n", 0.0, "exit_mismatch"),
             Case::file("tests/test_other.py", "def test_x():\n    pass\n", 0.0, "no_tests"),
+        ],
+    );
+}
+
+#[test]
+fn tests_in_rust_use_the_crate_from_outside() {
+    let suite = |body: &str, reward: f64, code| {
+        Case::file("tests/cap_value_new.rs", &format!("use caps::cap_value;\n{body}"), reward, code)
+    };
+    // Bounds in the wrong order are among the calls that are asked for.
+    let thorough = "#[test]\nfn all() {\n    for value in -4..10 { for low in [-2, 1, 4, 6] { for high in [1, 3, 4, 5] {\n        let expected = match () { () if value < low => low, () if value > high => high, () => value };\n        assert_eq!(cap_value(value, low, high), expected);\n    } } }\n}\n";
+    check_in_rust(
+        "testgen",
+        &[
+            suite(thorough, 1.0, "ok"),
+            suite("#[test]\nfn one() { assert_eq!(cap_value(3, 1, 5), 3); }\n", 0.0, "survivor"),
+            suite("#[test]\nfn wrong() { assert_eq!(cap_value(3, 1, 5), 4); }\n", 0.0, "gold_rejected"),
+            suite("fn no_test() {}\n", 0.0, "no_tests"),
+            suite("#[test]\nfn a() { missing(); }\n", 0.0, "collect_failed"),
+            suite("fn cap_value2() {}\nmod a { pub fn cap_value() {} }\n", 0.0, "embedded_reference"),
         ],
     );
 }

@@ -6,9 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Build, Rejection};
 use crate::draft;
 use crate::grade::calls::{self, Question};
-use crate::grade::inputs::varied;
-use crate::grade::rewrites::rewrites;
-use crate::languages::{self, functions};
+use crate::languages::{self, Authoring, functions};
 use crate::record::{BugRecord, TestId};
 use crate::tree::{Tree, TreeId};
 
@@ -24,6 +22,11 @@ pub(super) struct Target {
     pub(super) path: String,
     /// The docstring as it stands, or the signature when there is none.
     pub(super) specification: String,
+    /// Where the tests are handed in.
+    pub(super) test_path: String,
+    /// What a test file has to begin with to make the calls of the project's tests, where the language needs it.
+    pub(super) names: String,
+    pub(super) authoring: &'static dyn Authoring,
     source: String,
 }
 
@@ -39,48 +42,45 @@ impl Target {
     pub(super) fn of(record: &BugRecord) -> Result<Self, Rejection> {
         let (path, function) = (&record.change.main().path, &record.change.main().function);
         let source = record.fixed.text(path).ok_or_else(|| Rejection::new("not_text", path.clone()))?;
-        let span = functions(path, source)
+        let authoring = super::authoring(&record.tests).map_err(|reason| Rejection::new("language", reason))?;
+        functions(path, source)
             .into_iter()
             .find(|span| span.class.is_none() && span.name == *function)
             .ok_or_else(|| Rejection::new("not_a_function", format!("`{function}` is not at the top level")))?;
-        let signature = source[span.start..span.end].lines().next().unwrap_or_default().trim_end_matches(':');
-        let docstring = span.docstring.map_or_else(String::new, |range| plain(&source[range]));
-        let specification = format!("`{signature}`: {docstring}");
-        Ok(Self { function: function.clone(), path: path.clone(), specification, source: source.to_owned() })
-    }
-
-    /// A new test file beside the others.
-    pub(super) fn test_path(&self, record: &BugRecord) -> String {
-        let directory = record
-            .tests
-            .files
-            .first()
-            .and_then(|file| file.rsplit_once('/'))
-            .map_or("tests", |(directory, _)| directory);
-        format!("{directory}/test_{}_new.py", self.function)
+        let (signature, documentation) = authoring.documentation(source, function);
+        let specification = format!("`{signature}`: {documentation}");
+        let beside = beside(record, authoring, function);
+        let test_path = authoring.test_path(beside, function);
+        let names = match authoring.has_own_places() {
+            true => authoring.names(&record.fixed, &record.tests, beside, &test_path).ok_or_else(|| {
+                Rejection::new("no_imports", format!("a new file cannot use the names of `{beside}`"))
+            })?,
+            false => String::new(),
+        };
+        let (function, path, source) = (function.clone(), path.clone(), source.to_owned());
+        Ok(Self { function, path, specification, test_path, names, authoring, source })
     }
 
     /// Tests whose file and name stand in the suite and whose file mentions the target: they would be copied.
     pub(super) fn tests_that_mention(&self, record: &BugRecord) -> Vec<TestId> {
         let mentions = |id: &&TestId| {
-            let file = id.split("::").next().unwrap_or_default();
-            let name = id.rsplit("::").next().unwrap_or_default().split('[').next().unwrap_or_default();
-            record.fixed.text(file).is_some_and(|text| {
-                functions(file, text)
-                    .iter()
-                    .any(|span| span.name == name && text[span.start..span.end].contains(&self.function))
-            })
+            let (file, test) = id.split_once("::").unwrap_or_default();
+            let text = record
+                .fixed
+                .text(file)
+                .and_then(|text| self.authoring.test_text(text, &test.split("::").collect::<Vec<_>>()));
+            text.is_some_and(|text| text.contains(&self.function))
         };
         record.fail_to_pass.iter().chain(&record.pass_to_pass).filter(mentions).cloned().collect()
     }
 }
 
-/// The docstring without quotes and on one line per sentence, its examples left out: they are in the code.
-fn plain(docstring: &str) -> String {
-    let inner = docstring.trim_matches(|c| c == '"' || c == '\'');
-    let lines =
-        inner.lines().map(str::trim).take_while(|line| !line.starts_with("Example:") && !line.starts_with(">>>"));
-    lines.filter(|line| !line.is_empty()).take(12).collect::<Vec<_>>().join(" ")
+/// The test file of the project that new tests stand beside: where files have names of their own, the one with most calls of the function.
+fn beside<'a>(record: &'a BugRecord, authoring: &dyn Authoring, function: &str) -> &'a str {
+    let files = || record.tests.files.iter().map(String::as_str);
+    let calls = |path: &&str| record.fixed.text(path).map_or(0, |text| authoring.calls(text, function).len());
+    let best = files().rev().max_by_key(calls).filter(|_| authoring.has_own_places());
+    best.or_else(|| files().next()).unwrap_or_default()
 }
 
 /// Chooses calls greedily so that each tells one more variant from the correct code; keeps the variants that some call tells
@@ -93,29 +93,32 @@ pub(super) fn choose(
 ) -> Result<Chosen, Rejection> {
     let mut candidates = candidate_calls(record, target);
     candidates.shuffle(rng);
-    if !record.calls.is_empty() {
+    if !record.calls.is_empty() && !target.authoring.has_own_places() {
         candidates = with_values(build, record, target, candidates)?;
     }
     candidates.truncate(MOST_CANDIDATES);
-    let documented = calls_in_docstring(target);
+    let documented = documented(target);
     let all: Vec<String> = documented.iter().chain(&candidates).cloned().collect();
     let mut sites: Vec<_> = languages::mutations(&target.path, &target.source)
         .into_iter()
         .filter(|site| site.function == target.function)
         .collect();
     sites.shuffle(rng);
-    sites.truncate(3 * build.max_variants);
+    let tries = if target.authoring.is_compiled() { 1 } else { 3 };
+    sites.truncate(tries * build.max_variants);
     // What a commit repaired is a mistake that somebody made.
     let natural = record.buggy.text(&target.path).filter(|_| record.change.is_history()).map(str::to_owned);
     let made = sites.iter().map(|site| site.apply(&target.source));
     let texts: Vec<String> = std::iter::once(target.source.clone()).chain(natural).chain(made).collect();
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
-    let question = Question { tests, tree, path, texts: &texts, calls: &all, call_seconds: None };
+    let text = target.authoring.place(&target.names);
+    let place = target.authoring.has_own_places().then_some((target.test_path.as_str(), text.as_str()));
+    let question = Question { tests, tree, path, texts: &texts, calls: &all, call_seconds: None, place };
     let mut values = calls::evaluate(build.workshop, &question)
         .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?
         .into_iter();
     let correct = values.next().flatten().ok_or_else(|| Rejection::new("no_import", target.path.clone()))?;
-    let usable: Vec<bool> = correct.iter().map(|value| is_value(value)).collect();
+    let usable: Vec<bool> = correct.iter().map(|value| is_value(target, value)).collect();
     let mut variants: Vec<(String, Vec<bool>)> = Vec::new();
     for (text, wrong) in texts.into_iter().skip(1).zip(values) {
         let Some(wrong) = wrong else { continue };
@@ -136,7 +139,7 @@ pub(super) fn choose(
     }
     Ok(Chosen {
         variants: patches(build, target, variants.into_iter().map(|(text, _)| text))?,
-        rewrites: patches(build, target, rewrites(&target.source, &target.function).into_iter())?,
+        rewrites: patches(build, target, target.authoring.rewrites(&target.source, &target.function).into_iter())?,
         facts: chosen.into_iter().map(|at| (all[at].clone(), correct[at].clone())).collect(),
     })
 }
@@ -159,18 +162,23 @@ fn cover(variants: &mut Vec<(String, Vec<bool>)>, first: usize, end: usize) -> V
 }
 
 fn candidate_calls(record: &BugRecord, target: &Target) -> Vec<String> {
-    let documented = calls_in_docstring(target);
+    let documented = documented(target);
     let mut found: Vec<String> = Vec::new();
     for file in &record.tests.files {
-        for call in record.fixed.text(file).map(|text| calls::in_tests(text, &target.function)).unwrap_or_default() {
+        let text = record.fixed.text(file);
+        for call in text.map(|text| target.authoring.calls(text, &target.function)).unwrap_or_default() {
             if !found.contains(&call) && !documented.contains(&call) {
                 found.push(call);
             }
         }
     }
     // Tests of real packages make few calls of one function; their neighbours tell more variants.
-    let recorded = record.calls.iter().flat_map(|call| std::iter::once(call.clone()).chain(varied(call)));
-    for call in recorded.flat_map(|call| [call.clone(), format!("list({call})")]) {
+    let authoring = target.authoring;
+    let sources: Vec<String> = if authoring.has_own_places() { found.clone() } else { record.calls.clone() };
+    let recorded = sources.iter().flat_map(|call| std::iter::once(call.clone()).chain(authoring.varied(call)));
+    // What is an iterator in Python shows its values as a list.
+    let listed = |call: String| [Some(call.clone()), (!authoring.has_own_places()).then(|| format!("list({call})"))];
+    for call in recorded.flat_map(listed).flatten() {
         if !found.contains(&call) && !documented.contains(&call) && !call.starts_with("list(list(") {
             found.push(call);
         }
@@ -189,28 +197,26 @@ fn with_values(
     candidates.truncate(3 * MOST_CANDIDATES);
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
     let texts = std::slice::from_ref(&target.source);
-    let question = Question { tests, tree, path, texts, calls: &candidates, call_seconds: Some(LONGEST_CALL) };
+    let question =
+        Question { tests, tree, path, texts, calls: &candidates, call_seconds: Some(LONGEST_CALL), place: None };
     let values = calls::evaluate(build.workshop, &question)
         .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?;
     let values = values.into_iter().next().flatten().unwrap_or_default();
     let worth: Vec<String> =
-        candidates.into_iter().zip(values).filter(|(_, value)| is_value(value)).map(|(call, _)| call).collect();
+        candidates.into_iter().zip(values).filter(|(_, value)| is_value(target, value)).map(|(call, _)| call).collect();
     // A list need not be made of what has a value as it is.
     let needed = |call: &String| !worth.iter().any(|other| *call == format!("list({other})"));
     Ok(worth.iter().filter(|call| needed(call)).cloned().collect())
 }
 
 /// The first documented example: the smoke suite, which catches no variant of a task.
-fn calls_in_docstring(target: &Target) -> Vec<String> {
-    let lines = target.source.lines().map(str::trim);
-    let examples = lines.filter_map(|line| line.strip_prefix("Example: ").or_else(|| line.strip_prefix(">>> ")));
-    let own = examples.filter(|example| example.contains(&format!("{}(", target.function)));
-    own.filter_map(|example| example.split(" == ").next()).map(str::to_owned).take(1).collect()
+fn documented(target: &Target) -> Vec<String> {
+    target.authoring.documented_call(&target.source, &target.function).into_iter().collect()
 }
 
-/// Values that can be written down and compared: no exception, no address, not cut off.
-fn is_value(text: &str) -> bool {
-    !text.starts_with('!') && !text.contains(" at 0x") && !text.starts_with('<') && text.len() < 120 && text != "nan"
+/// Values that can be written down and compared: no exception, not cut off.
+fn is_value(target: &Target, text: &str) -> bool {
+    !text.starts_with('!') && text.len() < 120 && target.authoring.is_value(text)
 }
 
 fn patches(build: &Build, target: &Target, texts: impl Iterator<Item = String>) -> Result<Vec<TreeId>, Rejection> {

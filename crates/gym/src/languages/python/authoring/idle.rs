@@ -4,18 +4,9 @@
 //! by what stands in them has to find out what is run.
 
 use crate::languages::python::syntax::functions;
-use crate::tree::Tree;
 
-/// The tree in which the file also has the function of the other tree, inside another one that nothing refers to.
-pub fn with_idle(tree: &Tree, other: &Tree, path: &str, function: &str) -> Tree {
-    let mut tree = tree.clone();
-    if let Some(text) = tree.text(path).zip(other.text(path)).and_then(|(own, other)| joined(own, other, function)) {
-        tree.insert(path, text);
-    }
-    tree
-}
-
-fn joined(own: &str, other: &str, function: &str) -> Option<String> {
+/// The file with the function of the other one behind it.
+pub(super) fn joined(own: &str, other: &str, function: &str) -> Option<String> {
     let span = functions(other).into_iter().find(|span| span.qualified() == function)?;
     let text = &other[span.start..span.end];
     // Decorators may do something when they are met.
@@ -35,13 +26,8 @@ fn joined(own: &str, other: &str, function: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(own: &str, other: &str, function: &str, expected: &str) {
-        let tree = |text: &str| {
-            let mut tree = Tree::new();
-            tree.insert("a.py", text);
-            tree
-        };
-        assert_eq!(with_idle(&tree(own), &tree(other), "a.py", function).text("a.py"), Some(expected));
+    fn check(own: &str, other: &str, function: &str, expected: Option<&str>) {
+        assert_eq!(joined(own, other, function).as_deref(), expected);
     }
 
     #[test]
@@ -50,14 +36,14 @@ mod tests {
             "def f(a):\n    return a\n",
             "@cached\ndef f(a):\n\n    return a + 1\n",
             "f",
-            "def f(a):\n    return a\n\n\ndef _f_of_before():\n    def f(a):\n\n        return a + 1\n",
+            Some("def f(a):\n    return a\n\n\ndef _f_of_before():\n    def f(a):\n\n        return a + 1\n"),
         );
         check(
             "X = 1",
             "class C:\n    def f(self):\n        return 2\n",
             "C.f",
-            "X = 1\n\n\ndef _f_of_before():\n    def f(self):\n        return 2\n",
+            Some("X = 1\n\n\ndef _f_of_before():\n    def f(self):\n        return 2\n"),
         );
-        check("X = 1\n", "Y = 1\n", "f", "X = 1\n");
+        check("X = 1\n", "Y = 1\n", "f", None);
     }
 }

@@ -4,7 +4,7 @@ use tree_sitter::{Node, Parser};
 
 /// The source with a first statement in the functions of this name, `name` or `Class.name`, that makes an empty file at an absolute
 /// path; `None` when there is no such function.
-pub fn marked(source: &str, function: &str, path: &str) -> Option<String> {
+pub(super) fn marked(source: &str, function: &str, path: &str) -> Option<String> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
     let syntax = parser.parse(source, None)?;

@@ -74,7 +74,7 @@ const COMMON: [&str; 24] = [
 ];
 
 /// What runs such code. `exists` says whether the tree has a module of that dotted name.
-pub fn runs_foreign_code(tests: &str, exists: &dyn Fn(&str) -> bool) -> Option<String> {
+pub(super) fn runs_foreign_code(tests: &str, exists: &dyn Fn(&str) -> bool) -> Option<String> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
     let syntax = parser.parse(tests, None).expect("parsing is never cancelled");

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::rename::renamed;
 
 /// Rewrites of `source` that keep the behaviour of its top-level function `function`; empty when it is not found.
-pub fn rewrites(source: &str, function: &str) -> Vec<String> {
+pub(super) fn rewrites(source: &str, function: &str) -> Vec<String> {
     let rewrites = [behind_helper(source, function), renamed(source, function), shifted(source, function)];
     rewrites.into_iter().flatten().collect()
 }

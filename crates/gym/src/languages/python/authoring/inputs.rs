@@ -2,6 +2,8 @@
 
 use tree_sitter::{Node, Parser};
 
+use crate::languages::neighbours;
+
 /// The call with one literal exchanged for a neighbour of the same type, in order of position.
 pub fn varied(call: &str) -> Vec<String> {
     let mut parser = Parser::new();
@@ -9,7 +11,7 @@ pub fn varied(call: &str) -> Vec<String> {
     let Some(syntax) = parser.parse(call, None) else { return Vec::new() };
     let mut found: Vec<String> = Vec::new();
     visit(syntax.root_node(), &mut |node| {
-        for other in neighbours(node, &call[node.byte_range()]) {
+        for other in others(node, &call[node.byte_range()]) {
             let text = format!("{}{other}{}", &call[..node.start_byte()], &call[node.end_byte()..]);
             if text != call && !found.contains(&text) {
                 found.push(text);
@@ -27,36 +29,21 @@ fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
     }
 }
 
-fn neighbours(node: Node, text: &str) -> Vec<String> {
+fn others(node: Node, text: &str) -> Vec<String> {
     match node.kind() {
         "integer" => text.parse::<i64>().map_or_else(|_| Vec::new(), |number| integers(number, node)),
         "float" => text.parse::<f64>().map_or_else(|_| Vec::new(), |number| vec![format!("{:?}", number + 0.5)]),
         "true" => vec!["False".into()],
         "false" => vec!["True".into()],
-        "string" => texts(text),
+        "string" => neighbours::texts(text),
         "list" => rows(node, text),
         _ => Vec::new(),
     }
 }
 
 fn integers(number: i64, node: Node) -> Vec<String> {
-    // `--3` is a number, too, but nobody writes it.
     let signed = node.parent().is_some_and(|parent| parent.kind() == "unary_operator");
-    let below = if number > 0 || !signed { number.saturating_sub(1) } else { 0 };
-    vec![number.saturating_add(1).to_string(), below.to_string()]
-}
-
-fn texts(text: &str) -> Vec<String> {
-    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'));
-    let inner = quote.and_then(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-    let Some((quote, inner)) = quote.zip(inner).filter(|(_, inner)| !inner.contains(['\\', '\n', '\'', '"'])) else {
-        return Vec::new();
-    };
-    let turned: String = inner.chars().rev().collect();
-    let shorter: String = inner.chars().skip(1).collect();
-    let swapped: String =
-        inner.chars().map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() }).collect();
-    [String::new(), shorter, turned, swapped, inner.repeat(2)].map(|inner| format!("{quote}{inner}{quote}")).to_vec()
+    neighbours::integers(number, signed).iter().map(i64::to_string).collect()
 }
 
 fn rows(node: Node, text: &str) -> Vec<String> {
@@ -64,16 +51,7 @@ fn rows(node: Node, text: &str) -> Vec<String> {
         .filter_map(|at| node.named_child(at as u32))
         .map(|child| &text[child.start_byte() - node.start_byte()..child.end_byte() - node.start_byte()])
         .collect();
-    let row = |elements: Vec<&str>| format!("[{}]", elements.join(", "));
-    match elements.len() {
-        0 => Vec::new(),
-        count => vec![
-            "[]".into(),
-            row(elements[..count - 1].to_vec()),
-            row(elements.iter().rev().copied().collect()),
-            row(elements.repeat(2)),
-        ],
-    }
+    neighbours::rows(&elements)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const TOO_CLEVER: [&str; 9] = [
 const LOOKING: [&str; 6] = ["locals", "vars", "dir", "eval", "exec", "_getframe"];
 
 /// The source with the local variables of its top-level function renamed; `None` where there are none, or it is not safe.
-pub fn renamed(source: &str, function: &str) -> Option<String> {
+pub(super) fn renamed(source: &str, function: &str) -> Option<String> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
     let syntax = parser.parse(source, None)?;

@@ -1,25 +1,20 @@
 //! Whether a test file carries the function under test with it, under whatever name: then it compares the function with itself.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 use tree_sitter::{Node, Parser};
 
 use crate::languages::FunctionSpan;
+use crate::languages::likeness;
 use crate::languages::python::syntax::functions;
 
-/// Similarity from which a helper is a copy: twice the common tokens by all tokens, names not counted.
-const COPY: f64 = 0.6;
-/// Shorter functions resemble each other by chance.
-const FEWEST_TOKENS: usize = 12;
-
 /// What in the test file is the target again.
-pub fn embedded(tests: &str, source: &str, function: &str) -> Option<String> {
+pub(super) fn embedded(tests: &str, source: &str, function: &str) -> Option<String> {
     let target = functions(source).into_iter().find(|span| span.class.is_none() && span.name == function);
     let target = target.map(|span| tokens(&source[span.start..span.end])).unwrap_or_default();
     let all = functions(tests);
     if all.iter().any(|span| span.name == function) {
         return Some(format!("the tests define `{function}`"));
     }
-    let is_copy = |text: &str| target.len() >= FEWEST_TOKENS && similarity(&target, &tokens(text)) >= COPY;
+    let is_copy = |text: &str| likeness::is_copy(&target, &tokens(text));
     let mut helpers = all.iter().filter(|span| !is_test(span, &all, tests));
     if let Some(span) = helpers.find(|span| is_copy(&tests[span.start..span.end])) {
         return Some(format!("the helper `{}` of the tests resembles `{function}`", span.name));
@@ -65,14 +60,6 @@ fn tokens(text: &str) -> Vec<String> {
     });
     tokens.retain(|token| !token.trim().is_empty());
     tokens
-}
-
-fn similarity(one: &[String], other: &[String]) -> f64 {
-    let common: usize = capture_diff_slices(Algorithm::Lcs, one, other)
-        .iter()
-        .map(|op| if let DiffOp::Equal { len, .. } = op { *len } else { 0 })
-        .sum();
-    2.0 * common as f64 / (one.len() + other.len()).max(1) as f64
 }
 
 fn parse(text: &str) -> tree_sitter::Tree {

@@ -6,13 +6,12 @@
 use tree_sitter::{Node, Parser};
 
 use crate::languages::python::syntax::is_valid;
-use crate::tree::Tree;
 
 /// The name under which restated code reaches the standard operators.
 const OPERATORS: &str = "_how";
 
 /// A file with all of its functions restated; `None` when nothing could be restated.
-pub fn restate(source: &str) -> Option<String> {
+pub(super) fn restate(source: &str) -> Option<String> {
     // Code that looks at its own names or frames may notice.
     if ["locals(", "vars()", "_getframe", "getsource", "__code__", "_kept", "_held", OPERATORS]
         .iter()
@@ -40,15 +39,6 @@ pub fn restate(source: &str) -> Option<String> {
     text.push_str(&source[last..]);
     let body = text.replacen(&format!("import operator as {OPERATORS}\n"), "", 1);
     (body != source && is_valid(&text)).then_some(text)
-}
-
-/// Files in other words; `None` when one of them cannot be restated.
-pub fn restated(files: &Tree) -> Option<Tree> {
-    let mut tree = Tree::new();
-    for path in files.paths() {
-        tree.insert(path, restate(files.text(path)?)?);
-    }
-    Some(tree)
 }
 
 /// The first statement before which an import may stand.

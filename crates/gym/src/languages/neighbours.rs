@@ -1,0 +1,36 @@
+//! Literals beside a literal: a little larger, smaller, empty, turned round.
+
+/// Numbers beside a number without a sign; `signed` when one stands before it.
+pub(super) fn integers(number: i64, signed: bool) -> Vec<i64> {
+    // `--3` is a number, too, but nobody writes it.
+    let below = if number > 0 || !signed { number.saturating_sub(1) } else { 0 };
+    vec![number.saturating_add(1), below]
+}
+
+/// Texts beside a text in quotes. Those with escapes have none.
+pub(super) fn texts(text: &str) -> Vec<String> {
+    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let inner = quote.and_then(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    let Some((quote, inner)) = quote.zip(inner).filter(|(_, inner)| !inner.contains(['\\', '\n', '\'', '"'])) else {
+        return Vec::new();
+    };
+    let turned: String = inner.chars().rev().collect();
+    let shorter: String = inner.chars().skip(1).collect();
+    let swapped: String =
+        inner.chars().map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() }).collect();
+    [String::new(), shorter, turned, swapped, inner.repeat(2)].map(|inner| format!("{quote}{inner}{quote}")).to_vec()
+}
+
+/// Lists beside a list with these elements.
+pub(super) fn rows(elements: &[&str]) -> Vec<String> {
+    let row = |elements: Vec<&str>| format!("[{}]", elements.join(", "));
+    match elements.len() {
+        0 => Vec::new(),
+        count => vec![
+            "[]".into(),
+            row(elements[..count - 1].to_vec()),
+            row(elements.iter().rev().copied().collect()),
+            row(elements.repeat(2)),
+        ],
+    }
+}
