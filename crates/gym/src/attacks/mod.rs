@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod battery;
+mod composites;
 mod configuration;
 mod equality;
 mod javascript;
@@ -47,14 +48,14 @@ pub enum Make {
 }
 
 /// Skills in which a changed tree is handed in.
-const REPAIR: &[&str] = &["edit", "bugfix", "bugfix_multi"];
+const REPAIR: &[&str] = &["edit", "bugfix", "bugfix_multi", "refactor"];
 /// Skills in which something that is handed in is run.
 const RUN: &[&str] = &["edit", "testgen", "repro", "bugfix", "bugfix_multi"];
 /// Skills in which a file is handed in that is run against several versions of the code.
 const COMPARED: &[&str] = &["testgen", "repro"];
 /// All skills.
 const EVERY: &[&str] =
-    &["localize", "edit", "testgen", "repro", "review", "bugfix", "bugfix_multi"];
+    &["localize", "edit", "testgen", "repro", "review", "bugfix", "bugfix_multi", "refactor", "security"];
 
 /// Attacks of one kind.
 struct Family {
@@ -76,6 +77,7 @@ const FAMILIES: &[Family] = &[
     python(sources::ATTACKS),
     python(outcomes::ATTACKS),
     python(suites::ATTACKS),
+    python(composites::ATTACKS),
     Family { language: None, attacks: leaks::ATTACKS },
     Family { language: Some("rust"), attacks: rust::ATTACKS },
     Family { language: Some("rust"), attacks: rust::compared::ATTACKS },

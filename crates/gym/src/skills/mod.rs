@@ -14,8 +14,10 @@ use crate::task::Task;
 pub mod bugfix;
 pub mod edit;
 pub mod localize;
+pub mod refactor;
 pub mod repro;
 pub mod review;
+pub mod security;
 pub mod testgen;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,6 +31,8 @@ pub static ALL: &[&dyn Skill] = &[
     &review::Review,
     &bugfix::Bugfix,
     &bugfix::BugfixMulti,
+    &refactor::Refactor,
+    &security::Security,
 ];
 
 /// The skill with this name.

@@ -14,6 +14,7 @@ pub mod evaluate;
 mod events;
 mod language;
 pub mod mutation;
+pub mod references;
 pub mod run;
 pub mod syntax;
 pub mod toolchain;
