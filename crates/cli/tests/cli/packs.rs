@@ -104,7 +104,7 @@ fn what_agents_handed_in_becomes_gated_review_tasks() {
     let bad: [(&[&str], &str, &str); 3] = [
         (&["mine", "run:last"], "2", "--pack"),
         (&["mine", "generated:7", "--pack", "pack"], "2", "the source is no run"),
-        (&["mine", "run:last", "--pack", "reviews", "--out", "more"], "3", "no tasks of `bugfix`"),
+        (&["mine", "run:last", "--pack", "reviews", "--out", "more"], "3", "no tasks of `bugfix` or `bugfix_multi`"),
     ];
     for (arguments, code, names) in bad {
         let output = world.run(arguments);

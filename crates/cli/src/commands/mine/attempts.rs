@@ -15,8 +15,8 @@ use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
 
-/// The kind of task whose attempts are repairs of an issue.
-const KIND: &str = "bugfix";
+/// The kinds of tasks whose attempts are repairs of an issue.
+const KINDS: [&str; 2] = ["bugfix", "bugfix_multi"];
 
 pub(super) fn run(
     run: &str,
@@ -53,9 +53,9 @@ pub(super) fn run(
 
 /// The tasks of fixing in a pack, each with what was handed in for it.
 fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<(Arc<Task>, Vec<Submission>)>, Failure> {
-    let tasks = pack.of_skill(KIND);
+    let tasks: Vec<Arc<Task>> = KINDS.iter().flat_map(|kind| pack.of_skill(kind)).collect();
     if tasks.is_empty() {
-        return Err(Failure::new(Kind::Input, format!("`{}` has no tasks of `{KIND}`", pack.path.display())));
+        return Err(Failure::new(Kind::Input, format!("`{}` has no tasks of {}", pack.path.display(), named())));
     }
     let attempts = |task: Arc<Task>| {
         let filter = EpisodeFilter { task: Some(task.id.clone()), ..EpisodeFilter::default() };
@@ -65,10 +65,14 @@ fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<(Arc<Task>, Vec<Submission>
     };
     let tried: Vec<(Arc<Task>, Vec<Submission>)> = tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;
     if tried.iter().all(|(_, attempts)| attempts.is_empty()) {
-        return Err(Failure::new(Kind::Input, format!("the run has no episode of a `{KIND}` task of this pack"))
+        return Err(Failure::new(Kind::Input, format!("the run has no episode of {} of this pack", named()))
             .hint("run `basis eval PACK --skills bugfix` with a model first"));
     }
     Ok(tried)
+}
+
+fn named() -> String {
+    KINDS.map(|kind| format!("`{kind}`")).join(" or ")
 }
 
 fn mine(
