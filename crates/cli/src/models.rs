@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_gym::blobs::write_atomically;
-use basis_train::engines::{self, Engine};
+use basis_train::engines::{self, Engine, Lora, Options, Precision};
 use basis_train::renderer::{self, Renderer};
 
 use crate::context::Context;
@@ -28,18 +28,47 @@ pub(crate) fn directory(context: &Context<'_>, given: Option<&Path>) -> Result<P
     match given {
         Some(dir) if dir.join("config.json").is_file() => Ok(dir.to_path_buf()),
         Some(dir) => {
-            Err(Failure::new(Kind::Input, format!("no model in `{}`: it has no `config.json`", dir.display()))
-                .hint("name a directory with config.json, model.safetensors, tokenizer.json and renderer.json"))
+            Err(Failure::new(Kind::Input, format!("no model in `{}`: it has no `config.json`", dir.display())).hint(
+                "name a directory that `basis` wrote, or one of Qwen3 with config.json, tokenizer.json and safetensors",
+            ))
         }
         None => start(context),
     }
 }
 
-/// Opens engine and renderer of a model directory.
-pub(crate) fn open(dir: &Path) -> Result<Model, Failure> {
+/// Opens engine and renderer of a model directory, to sample from it.
+pub(crate) fn open(context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
+    open_with(dir, &Options { lora: None, ..options(context) })
+}
+
+/// Opens engine and renderer of a model directory, to train it or adapters beside it.
+pub(crate) fn open_to_train(context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
+    open_with(dir, &options(context))
+}
+
+fn open_with(dir: &Path, options: &Options) -> Result<Model, Failure> {
     let renderer = renderer::load(dir).kind(Kind::Input)?;
-    let engine = engines::open("local", dir, machine::cores()).kind(Kind::Input)?;
+    let engine = engines::open_with("local", dir, options).kind(Kind::Input)?;
     Ok((engine, renderer))
+}
+
+/// How the settings say that an engine holds and trains a model.
+pub(crate) fn options(context: &Context<'_>) -> Options {
+    let engine = &context.settings.engine;
+    let lora = Lora { rank: engine.lora_rank, alpha: engine.lora_alpha, targets: engine.lora_targets.clone() };
+    Options {
+        threads: machine::cores(),
+        precision: if engine.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 },
+        recompute: engine.recompute,
+        lora: (lora.rank > 0).then_some(lora),
+    }
+}
+
+/// What tells the weights of a directory from others: a digest of its adapters, of its weights, or of the index of these.
+pub(crate) fn digest(dir: &Path) -> Result<String, Failure> {
+    let names = ["adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json"];
+    let found = names.map(|name| dir.join(name)).into_iter().find(|path| path.is_file());
+    results::digest_of_file(&found.unwrap_or_else(|| dir.join("model.safetensors")))
 }
 
 fn start(context: &Context<'_>) -> Result<PathBuf, Failure> {

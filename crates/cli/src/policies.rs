@@ -17,7 +17,7 @@ use basis_train::renderer::Renderer;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::{models, results};
+use crate::models;
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -119,12 +119,12 @@ fn http(context: &Context<'_>) -> Result<Http, Failure> {
 
 fn engine(context: &Context<'_>, model: Option<&Path>) -> Result<Chosen, Failure> {
     let dir = models::directory(context, model)?;
-    let (engine, renderer) = models::open(&dir)?;
+    let (engine, renderer) = models::open(context, &dir)?;
     let options = SamplingOptions {
         temperature: context.settings.policy.temperature,
         max_tokens: context.settings.train.max_tokens,
         ..SamplingOptions::default()
     };
-    let digest = results::digest_of_file(&dir.join("model.safetensors"))?;
+    let digest = models::digest(&dir)?;
     Ok(Chosen::Engine { engine, renderer, options, digest })
 }

@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) teacher: Teacher,
     pub(crate) model: Model,
+    pub(crate) engine: Engine,
     pub(crate) sft: Sft,
     pub(crate) train: Train,
     pub(crate) eval: Eval,
@@ -118,6 +119,16 @@ pub(crate) struct Model {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Engine {
+    pub(crate) precision: String,
+    pub(crate) recompute: bool,
+    pub(crate) lora_rank: usize,
+    pub(crate) lora_alpha: f32,
+    pub(crate) lora_targets: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Sft {
     pub(crate) epochs: u32,
     pub(crate) learning_rate: f64,
@@ -187,6 +198,8 @@ impl Settings {
             (self.images.cache_mib >= 1, "images.cache_mib", "must be at least 1"),
             (policy.temperature >= 0.0, "policy.temperature", "must be at least 0"),
             (policy.max_tokens >= 1, "policy.max_tokens", "must be at least 1"),
+            (matches!(&*self.engine.precision, "fp32" | "bf16"), "engine.precision", "must be `fp32` or `bf16`"),
+            (self.engine.lora_alpha > 0.0, "engine.lora_alpha", "must be more than 0"),
             (train.tasks_per_skill >= 1, "train.tasks_per_skill", "must be at least 1"),
             (train.group_size >= 2, "train.group_size", "must be at least 2: rewards of a group are compared"),
             (train.steps_per_iteration >= 1, "train.steps_per_iteration", "must be at least 1"),

@@ -1,7 +1,8 @@
 //! From text to ids and back: byte-level BPE with single digits, in the `tokenizer.json` that transformers and vLLM read.
 //!
 //! Text is never trusted: [`Tokenizer::encode`] spells out what looks like a control token, so only [`Tokenizer::special`] gives the ids of those.
-//! What turns a conversation into ids is the renderer's business.
+//! Control tokens are all that were added to the vocabulary, also where the file does not call them special: tool calls in Qwen's files are
+//! such. What turns a conversation into ids is the renderer's business.
 
 use std::path::{Path, PathBuf};
 
@@ -66,10 +67,9 @@ impl Tokenizer {
         self.inner.decode(ids, false).expect("byte-level BPE decodes any ids")
     }
 
-    /// The id of a special token.
+    /// The id of a control token.
     pub fn special(&self, name: &str) -> Option<u32> {
-        let decoder = self.inner.get_added_tokens_decoder();
-        decoder.iter().find(|(_, token)| token.special && token.content == name).map(|(&id, _)| id)
+        self.inner.get_added_vocabulary().get_vocab().get(name).copied()
     }
 
     /// Ids in all.
@@ -101,7 +101,7 @@ impl Tokenizer {
     /// Reads the `tokenizer.json` at this path.
     ///
     /// # Errors
-    /// [`TokenizerError::Read`], also for a tokenizer whose special tokens could be written as text.
+    /// [`TokenizerError::Read`], also for a tokenizer whose control tokens could be written as text.
     pub fn load(path: &Path) -> Result<Self, TokenizerError> {
         let failed = |reason: String| TokenizerError::Read { path: path.to_owned(), reason };
         let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
@@ -113,19 +113,22 @@ impl Tokenizer {
         }
     }
 
-    /// Spells out special tokens in text, and cuts nothing off.
+    /// Spells out control tokens in text, and cuts nothing off.
     fn guarded(mut inner: tokenizers::Tokenizer) -> Self {
+        let controls = inner.get_added_tokens_decoder().into_values();
+        // Only how text is split changes: the tokens are known, so they stay in the file as they were.
+        inner.add_special_tokens(&controls.map(|token| AddedToken { special: true, ..token }).collect::<Vec<_>>());
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).expect("no truncation is always possible").with_padding(None);
         Self { inner }
     }
 
-    /// A special token that encoding its name gives.
+    /// A control token that encoding its name gives.
     fn forgeable(&self) -> Option<String> {
         let tokens = self.inner.get_added_tokens_decoder();
         let forged =
             |(id, token): (u32, AddedToken)| self.encode(&token.content).contains(&id).then_some(token.content);
-        tokens.into_iter().filter(|(_, token)| token.special).find_map(forged)
+        tokens.into_iter().find_map(forged)
     }
 }
 

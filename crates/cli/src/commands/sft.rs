@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let episodes = lessons(context)?;
     context.check_stop()?;
     let (mut engine, renderer) = match &arguments.from {
-        Some(dir) => models::open(&models::directory(context, Some(dir))?)?,
+        Some(dir) => models::open_to_train(context, &models::directory(context, Some(dir))?)?,
         None => new_model(context, &episodes)?,
     };
     let (epochs, seed) = (context.settings.sft.epochs, context.settings.run.seed);
@@ -77,7 +77,8 @@ fn imitate(run: &str, arguments: &Arguments, context: &Context<'_>) -> Result<()
         return Err(Failure::new(Kind::Input, message).hint("only what was rewarded is imitated"));
     }
     context.printer.say(format_args!("{} of {total} episodes of run {} are imitated", chosen.len(), reader.name()));
-    let (mut engine, renderer) = models::open(&models::directory(context, arguments.from.as_deref())?)?;
+    let (mut engine, renderer) =
+        models::open_to_train(context, &models::directory(context, arguments.from.as_deref())?)?;
     let epochs = context.settings.sft.epochs;
     finish(context, (engine.as_mut(), renderer.as_ref()), (&chosen, epochs), &arguments.out)
 }
@@ -155,7 +156,7 @@ fn new_model(context: &Context<'_>, episodes: &[Episode]) -> Result<models::Mode
         max_position_embeddings: model.context,
         ..Config::small(model.vocab)
     };
-    let engine = Local::create(config, context.settings.run.seed, machine::cores()).kind(Kind::Usage)?;
+    let engine = Local::create_with(config, context.settings.run.seed, &models::options(context)).kind(Kind::Usage)?;
     let renderer: Arc<dyn Renderer> = Arc::from(renderer::open("compact", tokenizer).kind(Kind::Unexpected)?);
     Ok((Box::new(engine), renderer))
 }

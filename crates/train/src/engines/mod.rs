@@ -10,11 +10,67 @@ pub use loss::Loss;
 /// Opens the model in `dir` with the engine of this name, on `threads` threads.
 ///
 /// # Errors
-/// [`EngineError::Unknown`] for a name that is not in [`NAMES`], or what the engine says about the directory.
+/// As [`open_with`].
 pub fn open(name: &str, dir: &Path, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+    open_with(name, dir, &Options { threads, ..Options::default() })
+}
+
+/// Opens the model in `dir` with the engine of this name.
+///
+/// # Errors
+/// [`EngineError::Unknown`] for a name that is not in [`NAMES`], or what the engine says about the directory or the options.
+pub fn open_with(name: &str, dir: &Path, options: &Options) -> Result<Box<dyn Engine>, EngineError> {
     match name {
-        "local" => Ok(Box::new(local::Local::open(dir, threads)?)),
+        "local" => Ok(Box::new(local::Local::open_with(dir, options)?)),
         _ => Err(EngineError::Unknown { name: name.to_owned() }),
+    }
+}
+
+/// How an engine holds and trains a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Threads; at least one is used.
+    pub threads: usize,
+    /// How matrices of weights are kept for products.
+    pub precision: Precision,
+    /// Keep only what goes into each layer and compute the rest again in the backward pass: less memory, a third more work.
+    pub recompute: bool,
+    /// Train adapters instead of the weights.
+    pub lora: Option<Lora>,
+}
+
+impl Default for Options {
+    /// One thread, fp32, all activations, all weights.
+    fn default() -> Self {
+        Self { threads: 1, precision: Precision::Fp32, recompute: false, lora: None }
+    }
+}
+
+/// How matrices of weights are kept for products. Sums, activations, gradients, the optimiser and saved weights are fp32 in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// Rounded to bfloat16: half the memory. Training changes the unrounded weights.
+    Bf16,
+}
+
+/// Low-rank adapters (LoRA, arXiv 2106.09685): `W + alpha / rank · B A` with `W` frozen, and everything else frozen, too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lora {
+    /// Rows of `A` and columns of `B`; at least 1.
+    pub rank: usize,
+    /// Scale of the adapters, divided by the rank.
+    pub alpha: f32,
+    /// Modules with adapters, as Hugging Face names them: `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`, `down_proj`.
+    pub targets: Vec<String>,
+}
+
+impl Lora {
+    /// Whether both have the same rank, scale and modules, in whatever order.
+    pub fn is_like(&self, other: &Lora) -> bool {
+        let has_all = |a: &Lora, b: &Lora| a.targets.iter().all(|name| b.targets.contains(name));
+        (self.rank, self.alpha) == (other.rank, other.alpha) && has_all(self, other) && has_all(other, self)
     }
 }
 

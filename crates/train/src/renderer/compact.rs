@@ -266,6 +266,6 @@ mod tests {
         let texts = ["a".to_owned()];
         let tokenizer = Tokenizer::train(&texts, 300, &[]).expect("trains");
         let error = super::super::open("chat", tokenizer).err().expect("is refused").to_string();
-        assert_eq!(error, "unknown renderer `chat`; choose one of `compact`");
+        assert_eq!(error, "unknown renderer `chat`; choose one of `compact`, `qwen3`");
     }
 }

@@ -5,6 +5,7 @@
 
 mod compact;
 mod files;
+mod qwen3;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use basis_gym::episode::{Message, Reply};
 
 pub use compact::Compact;
 pub use files::{load, save};
+pub use qwen3::Qwen3;
 
 use crate::tokenizer::Tokenizer;
 
@@ -44,7 +46,10 @@ pub trait Renderer: Send + Sync {
 type Open = fn(Tokenizer) -> Result<Box<dyn Renderer>, RendererError>;
 
 /// Every renderer by name.
-const ALL: &[(&str, Open)] = &[(compact::NAME, |tokenizer| Ok(Box::new(Compact::new(tokenizer)?)))];
+const ALL: &[(&str, Open)] = &[
+    (compact::NAME, |tokenizer| Ok(Box::new(Compact::new(tokenizer)?))),
+    (qwen3::NAME, |tokenizer| Ok(Box::new(Qwen3::new(tokenizer)?))),
+];
 
 /// Opens the renderer called `name`.
 ///

@@ -6,7 +6,7 @@ use std::path::Path;
 use basis_train::engines::local::Local;
 use basis_train::engines::{AdamW, Engine, EngineError, Loss, open};
 
-use crate::support::{data, each_engine, fixture, fresh, odd_config, tensors};
+use crate::support::{data, each_engine, fixture, fresh, odd_config, parity, tensors};
 
 const STEP: AdamW =
     AdamW { learning_rate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
@@ -52,6 +52,42 @@ fn a_model_that_transformers_wrote_is_saved_with_the_same_values() {
         let names: Vec<String> = files(dir.path()).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["config.json", "model.safetensors"], "no optimiser without a step, nothing partial");
     });
+}
+
+#[test]
+fn a_bf16_model_in_several_files_is_read_and_goes_on_as_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = Local::open(&parity("untied"), 1).unwrap();
+    let logprobs = engine.forward(&data(&[30], 64)).unwrap();
+    engine.save(dir.path(), false).unwrap();
+    assert_eq!(
+        files(dir.path()).into_iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["config.json", "model.safetensors"]
+    );
+    assert_eq!(Local::open(dir.path(), 1).unwrap().forward(&data(&[30], 64)).unwrap(), logprobs);
+}
+
+#[test]
+fn an_index_that_is_wrong_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files(&parity("untied")) {
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    let index = dir.path().join("model.safetensors.index.json");
+    let text = fs::read_to_string(&index).unwrap();
+    let reason = |text: String| {
+        fs::write(&index, text).unwrap();
+        match Local::open(dir.path(), 1).err().unwrap() {
+            EngineError::Damaged { path, reason } if path == index => reason,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(reason(text.replace("\"model.norm.weight\"", "\"x\"")), "tensor `model.norm.weight` is missing");
+    assert!(reason(text.replace("\"model-00001", "\"../model-00001")).ends_with("is not a file name"));
+    assert!(reason("{}".to_owned()).contains("`weight_map` is missing"));
+    fs::write(&index, text.replace("model-00001-of", "model-00009-of")).unwrap();
+    let error = Local::open(dir.path(), 1).err().unwrap();
+    assert!(matches!(error, EngineError::Io { .. }), "{error}");
 }
 
 #[test]

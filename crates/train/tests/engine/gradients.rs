@@ -1,9 +1,9 @@
 //! Gradients against finite differences, for every kind of parameter and both losses.
 
 use basis_train::engines::local::Local;
-use basis_train::engines::{Datum, Engine, EngineError, Loss};
+use basis_train::engines::{Datum, Engine, EngineError, Loss, Options};
 
-use crate::support::{data, fresh, gradient, numbers, odd_config, overwrite, tensors};
+use crate::support::{data, fresh, gradient, lora, numbers, odd_config, overwrite, tensors};
 
 const RATIO: Loss = Loss::ClippedRatio { low: 0.8, high: 1.28 };
 
@@ -49,7 +49,24 @@ fn gradients_are_finite_differences_of_the_loss() {
     let dir = tempfile::tempdir().unwrap();
     fresh(odd_config(), dir.path());
     widen(dir.path());
-    let mut engine = Local::open(dir.path(), 2).unwrap();
+    check(Local::open(dir.path(), 2).unwrap(), dir.path());
+}
+
+#[test]
+fn gradients_of_adapters_are_finite_differences_of_the_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, adapted) = (dir.path().join("base"), dir.path().join("adapted"));
+    fresh(odd_config(), &base);
+    widen(&base);
+    Local::open_with(&base, &lora(3, &["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]))
+        .unwrap()
+        .save(&adapted, true)
+        .unwrap();
+    widen(&adapted);
+    check(Local::open(&adapted, 2).unwrap(), &adapted);
+}
+
+fn check(mut engine: Local, dir: &std::path::Path) {
     let mut batch = data(&[3, 9, 14, 70], 37);
     // Ratios near a bound would make the loss bend within a step.
     let logprobs = engine.forward(&batch).unwrap();
@@ -62,12 +79,12 @@ fn gradients_are_finite_differences_of_the_loss() {
             let norm = dot(&gradient, &gradient).sqrt();
             assert!(norm > 1e-3, "{name} has a gradient");
             let steepest: Vec<f32> = gradient.iter().map(|value| value / norm as f32).collect();
-            let found = slope(&mut engine, dir.path(), &name, &steepest, &batch, loss);
+            let found = slope(&mut engine, dir, &name, &steepest, &batch, loss);
             assert!((found / norm - 1.0).abs() < 0.02, "{name}, {loss:?}: slope {found}, norm {norm}");
             let mut number = numbers(5, 2);
             let scale = 1.0 / (gradient.len() as f32).sqrt();
             let random: Vec<f32> = gradient.iter().map(|_| if number() == 0 { scale } else { -scale }).collect();
-            let found = slope(&mut engine, dir.path(), &name, &random, &batch, loss);
+            let found = slope(&mut engine, dir, &name, &random, &batch, loss);
             let expected = dot(&gradient, &random);
             assert!((found - expected).abs() < 0.02 * norm, "{name}, {loss:?}: slope {found}, expected {expected}");
         }
@@ -117,4 +134,46 @@ fn data_that_do_not_fit_are_errors() {
     assert_eq!(error.to_string(), "datum 0: `advantages` has 3 values, expected 4");
     assert!(engine.forward_backward(&batch, Loss::CrossEntropy).is_ok());
     assert!(engine.forward(&[Datum::default()]).unwrap()[0].is_empty());
+}
+
+/// Episodes of one task: some ids in common, a repeated one, one that is the beginning of another, one on its own.
+fn alike() -> Vec<Datum> {
+    let mut batch = data(&[90, 90, 60, 40, 130, 90, 50], 37);
+    let first = batch[0].ids.clone();
+    for (index, common) in [(1, 50), (2, 60), (3, 30), (4, 70), (5, 90)] {
+        batch[index].ids[..common].copy_from_slice(&first[..common]);
+    }
+    batch
+}
+
+#[test]
+fn sequences_that_begin_alike_give_what_they_give_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fresh(odd_config(), dir.path());
+    widen(dir.path());
+    for recompute in [false, true] {
+        let options = Options { threads: 2, recompute, ..Options::default() };
+        let mut engine = Local::open_with(dir.path(), &options).unwrap();
+        let batch = alike();
+        let together = engine.forward(&batch).unwrap();
+        for (datum, together) in batch.iter().zip(&together) {
+            let alone = engine.forward(std::slice::from_ref(datum)).unwrap().remove(0);
+            assert!(alone.iter().zip(together).all(|(alone, together)| (alone - together).abs() < 1e-4));
+        }
+        let seen = engine.forward_backward(&batch, RATIO).unwrap();
+        engine.load(dir.path()).unwrap();
+        let alone: Vec<_> =
+            batch.iter().map(|datum| gradient(&mut engine, std::slice::from_ref(datum), RATIO)).collect();
+        for (name, together) in gradient(&mut engine, &batch, RATIO) {
+            let sum = |at: usize| alone.iter().map(|gradient| f64::from(gradient[&name][at])).sum::<f64>();
+            let errors: Vec<f32> =
+                together.iter().enumerate().map(|(at, &value)| (f64::from(value) - sum(at)) as f32).collect();
+            let (error, norm) = (dot(&errors, &errors).sqrt(), dot(&together, &together).sqrt());
+            assert!(error < 1e-3 * norm, "{name}: {error} of {norm}");
+        }
+        assert_eq!(
+            seen.targets,
+            batch.iter().flat_map(|datum| &datum.weights).filter(|&&weight| weight != 0.0).count()
+        );
+    }
 }

@@ -4,9 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod adapters;
 mod checkpoints;
 mod gradients;
 mod learning;
+mod memory;
 mod reference;
 mod sampling;
 mod support;
+mod transformers;

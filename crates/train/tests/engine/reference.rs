@@ -1,14 +1,17 @@
-//! The same numbers as transformers on the committed model (made by `fixtures/qwen3/make.py`).
+//! The same numbers as transformers on the committed models (made by `tests/parity/make.py`, whose versions stand in the files).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use basis_train::engines::{Datum, Loss};
+use basis_train::engines::{Datum, Loss, NAMES, open};
 use serde::Deserialize;
 
-use crate::support::{each_engine, fixture, gradient};
+use crate::support::{gradient, parity};
 
-/// Both compute in fp32, in different orders.
+/// Largest difference of a log-probability, and relative one of a loss: both compute in fp32, in different orders.
 const TOLERANCE: f32 = 1e-4;
+/// Largest difference of a gradient, relative to its norm.
+const GRADIENT_TOLERANCE: f64 = 1e-3;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -29,34 +32,41 @@ struct Sequence {
 #[derive(Deserialize)]
 struct Expected {
     loss: f64,
-    gradient_norms: BTreeMap<String, f32>,
+    /// Norm, and product with a fixed vector, of the gradient of each tensor.
+    gradients: BTreeMap<String, [f64; 2]>,
     #[serde(default)]
     low: f32,
     #[serde(default)]
     high: f32,
 }
 
-fn reference() -> (Reference, Vec<Datum>) {
-    let text = std::fs::read_to_string(fixture().join("reference.json")).unwrap();
-    let reference: Reference = serde_json::from_str(&text).unwrap();
-    let datum = |sequence: &Sequence| Datum {
-        ids: sequence.ids.clone(),
-        weights: sequence.weights.clone(),
-        old_logprobs: sequence.old_logprobs.clone(),
-        advantages: sequence.advantages.clone(),
-    };
-    let data = reference.data.iter().map(datum).collect();
-    (reference, data)
+/// Each committed model with its reference.
+fn each(check: impl Fn(PathBuf, Reference, Vec<Datum>)) {
+    for name in ["tied", "untied"] {
+        let dir = parity(name);
+        let text = std::fs::read_to_string(dir.join("reference.json")).unwrap();
+        let reference: Reference = serde_json::from_str(&text).unwrap();
+        let datum = |sequence: &Sequence| Datum {
+            ids: sequence.ids.clone(),
+            weights: sequence.weights.clone(),
+            old_logprobs: sequence.old_logprobs.clone(),
+            advantages: sequence.advantages.clone(),
+        };
+        let data = reference.data.iter().map(datum).collect();
+        check(dir, reference, data);
+    }
 }
 
 #[test]
 fn logprobs_are_those_of_transformers() {
-    let (reference, data) = reference();
-    each_engine(2, |mut engine| {
-        for (found, expected) in engine.forward(&data).unwrap().iter().zip(&reference.data) {
-            assert_eq!(found.len(), expected.logprobs.len());
-            for (found, expected) in found.iter().zip(&expected.logprobs) {
-                assert!((found - expected).abs() < TOLERANCE, "{found} {expected}");
+    each(|dir, reference, data| {
+        for engine in NAMES {
+            let found = open(engine, &dir, 2).unwrap().forward(&data).unwrap();
+            for (found, expected) in found.iter().zip(&reference.data) {
+                assert_eq!(found.len(), expected.logprobs.len());
+                for (found, expected) in found.iter().zip(&expected.logprobs) {
+                    assert!((found - expected).abs() < TOLERANCE, "{found} {expected}");
+                }
             }
         }
     });
@@ -64,21 +74,31 @@ fn logprobs_are_those_of_transformers() {
 
 #[test]
 fn losses_and_gradients_are_those_of_transformers() {
-    let (reference, data) = reference();
-    let Expected { low, high, .. } = reference.clipped_ratio;
-    for (expected, loss) in
-        [(&reference.cross_entropy, Loss::CrossEntropy), (&reference.clipped_ratio, Loss::ClippedRatio { low, high })]
-    {
-        each_engine(2, |mut engine| {
-            let seen = engine.forward_backward(&data, loss).unwrap();
-            assert!((seen.loss / expected.loss - 1.0).abs() < f64::from(TOLERANCE), "{} {}", seen.loss, expected.loss);
-            engine.load(&fixture()).unwrap();
-            let gradient = gradient(&mut *engine, &data, loss);
-            assert_eq!(gradient.len(), expected.gradient_norms.len());
-            for (name, expected) in &expected.gradient_norms {
-                let norm = gradient[name].iter().map(|value| value * value).sum::<f32>().sqrt();
-                assert!((norm / expected - 1.0).abs() < 1e-3, "{name}: {norm} {expected}");
+    each(|dir, reference, data| {
+        let Expected { low, high, .. } = reference.clipped_ratio;
+        let ratio = Loss::ClippedRatio { low, high };
+        for (expected, loss) in [(&reference.cross_entropy, Loss::CrossEntropy), (&reference.clipped_ratio, ratio)] {
+            for engine in NAMES {
+                let seen = open(engine, &dir, 2).unwrap().forward_backward(&data, loss).unwrap();
+                let error = seen.loss / expected.loss - 1.0;
+                assert!(error.abs() < f64::from(TOLERANCE), "{} {}", seen.loss, expected.loss);
+                let gradient = gradient(&mut *open(engine, &dir, 2).unwrap(), &data, loss);
+                assert_eq!(gradient.len(), expected.gradients.len());
+                for (name, &[norm, product]) in &expected.gradients {
+                    let [found_norm, found_product] = measured(&gradient[name]);
+                    assert!((found_norm / norm - 1.0).abs() < GRADIENT_TOLERANCE, "{name}: {found_norm} {norm}");
+                    // The vector's values are at most 6.
+                    let most = GRADIENT_TOLERANCE * norm * 6.0 * (gradient[name].len() as f64).sqrt();
+                    assert!((found_product - product).abs() < most, "{name}: {found_product} {product}");
+                }
             }
-        });
-    }
+        }
+    });
+}
+
+/// As `gradients` in `make.py`.
+fn measured(gradient: &[f32]) -> [f64; 2] {
+    let along = |at: usize| ((at * 7919) % 13) as f64 - 6.0;
+    let values = || gradient.iter().map(|&value| f64::from(value));
+    [values().map(|value| value * value).sum::<f64>().sqrt(), values().enumerate().map(|(at, v)| v * along(at)).sum()]
 }

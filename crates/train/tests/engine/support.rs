@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use basis_train::engines::local::{Config, Local};
-use basis_train::engines::{AdamW, Datum, Engine, Loss, NAMES, Next, SampleQueue, SampleRequest, Sampled, open};
+use basis_train::engines::{
+    AdamW, Datum, Engine, Lora, Loss, NAMES, Next, Options, SampleQueue, SampleRequest, Sampled, open,
+};
 
 /// Values of every tensor of a model, by name.
 pub(crate) type Tensors = BTreeMap<String, Vec<f32>>;
 
-/// The directory of the committed model.
+/// A directory that `tests/parity/make.py` made.
+pub(crate) fn parity(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+}
+
+/// The directory of the committed model in fp32.
 pub(crate) fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/qwen3")
+    parity("tied")
 }
 
 /// Runs a check on each engine, opened on the committed model.
@@ -36,7 +43,14 @@ pub(crate) fn odd_config() -> Config {
         rms_norm_eps: 1e-5,
         rope_theta: 500.0,
         tie_word_embeddings: false,
+        text_ids: Default::default(),
     }
+}
+
+/// Options that train adapters of this rank.
+pub(crate) fn lora(rank: usize, targets: &[&str]) -> Options {
+    let targets = targets.iter().map(|&target| target.to_owned()).collect();
+    Options { threads: 2, lora: Some(Lora { rank, alpha: 6.0, targets }), ..Options::default() }
 }
 
 /// Writes a fresh model of these sizes.
@@ -96,9 +110,15 @@ pub(crate) fn gradient(engine: &mut dyn Engine, batch: &[Datum], loss: Loss) -> 
     tensors(&before).into_iter().map(telling).collect()
 }
 
-/// Reads the weights of a directory.
+/// The file with what is trained.
+fn trained(dir: &Path) -> PathBuf {
+    let adapters = dir.join("adapter_model.safetensors");
+    if adapters.exists() { adapters } else { dir.join("model.safetensors") }
+}
+
+/// Reads the weights of a directory, or its adapters.
 pub(crate) fn tensors(dir: &Path) -> Tensors {
-    let bytes = std::fs::read(dir.join("model.safetensors")).unwrap();
+    let bytes = std::fs::read(trained(dir)).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let values = |data: &[u8]| data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
     file.iter().map(|(name, view)| (name.to_owned(), values(view.data()))).collect()
@@ -106,7 +126,7 @@ pub(crate) fn tensors(dir: &Path) -> Tensors {
 
 /// Overwrites one tensor of a directory.
 pub(crate) fn overwrite(dir: &Path, name: &str, values: &[f32]) {
-    let path = dir.join("model.safetensors");
+    let path = trained(dir);
     let mut bytes = std::fs::read(&path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let begin = file.tensor(name).unwrap().data().as_ptr() as usize - bytes.as_ptr() as usize;

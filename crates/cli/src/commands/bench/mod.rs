@@ -35,7 +35,8 @@ enum Part {
     Grader,
     /// Episodes per second
     Episodes,
-    /// Tokens per second in training and decoding
+    /// Tokens per second in training and decoding, and where the time goes
+    #[value(alias = "train")]
     Engine,
 }
 

@@ -70,11 +70,11 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     }
     let train_config = settings::config_of(context, &tasks.iter().map(|task| task.skill.as_str()).collect())?;
     let dir = models::directory(context, arguments.model.as_deref())?;
-    let (mut engine, renderer) = models::open(&dir)?;
-    let sampler = if train_config.max_staleness > 0 { Some(models::open(&dir)?.0) } else { None };
+    let (mut engine, renderer) = models::open_to_train(context, &dir)?;
+    let sampler = if train_config.max_staleness > 0 { Some(models::open_to_train(context, &dir)?.0) } else { None };
     let reference = reference(&arguments, context, (&dir, train_config.kl))?;
 
-    let digest = results::digest_of_file(&dir.join("model.safetensors"))?;
+    let digest = models::digest(&dir)?;
     let config = identity(&arguments, &digest, &packs, &probe_pack) + &context.effective.to_toml();
     let (mut recorder, resumed) =
         Recorder::resume_or_create(&context.runs(), RunStart { command: "train", config: &config })?;
@@ -115,7 +115,7 @@ fn reference(
     (start, price): (&Path, f32),
 ) -> Result<Option<Box<dyn Engine>>, Failure> {
     let Some(given) = &arguments.reference else {
-        return if price > 0.0 { Ok(Some(models::open(start)?.0)) } else { Ok(None) };
+        return if price > 0.0 { Ok(Some(models::open(context, start)?.0)) } else { Ok(None) };
     };
     let dir = models::directory(context, Some(given))?;
     let tokenizer = |dir: &Path| results::digest_of_file(&dir.join("tokenizer.json"));
@@ -123,7 +123,7 @@ fn reference(
         let message = format!("the model in `{}` has another tokenizer than the one that is trained", dir.display());
         return Err(Failure::new(Kind::Input, message));
     }
-    Ok(Some(models::open(&dir)?.0))
+    Ok(Some(models::open(context, &dir)?.0))
 }
 
 /// The skills that are asked for: those of `--skills`, else all but composite kinds.

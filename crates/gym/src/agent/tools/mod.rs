@@ -19,6 +19,10 @@ use crate::episode::{Observation, ToolCall};
 /// All tools, in the order in which they are shown to models.
 pub const ALL: [&Tool; 2] = [&bash::TOOL, &str_replace::TOOL];
 
+/// What models that take a system message are told beside the tools.
+pub const SYSTEM: &str = "You work in the repository at /repo, without network, using the two tools. \
+                          Answer without a tool call when you are done: that ends the work.";
+
 /// Runs one call.
 ///
 /// # Errors

@@ -9,9 +9,6 @@ use super::HttpConfig;
 use crate::agent::tools;
 use crate::episode::{Message, Reply, Role, ToolCall};
 
-const SYSTEM: &str = "You work in the repository at /repo, without network, using the two tools. \
-                      Answer without a tool call when you are done: that ends the work.";
-
 /// The part of the request that stays the same.
 pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
     let describe = |tool: &tools::Tool| {
@@ -40,7 +37,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     pub(super) fn new() -> Self {
-        Self { messages: vec![json!({"role": "system", "content": SYSTEM})], open: Vec::new() }
+        Self { messages: vec![json!({"role": "system", "content": tools::SYSTEM})], open: Vec::new() }
     }
 
     pub(super) fn messages(&self) -> Value {

@@ -7,7 +7,21 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::super::{AdamW, Datum, Engine, EngineError, Loss, Next, SampleQueue, SampleRequest, Sampled};
+use super::clock::Spent;
 use super::{Config, Local};
+
+/// What was measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    /// How fast it was.
+    pub rate: Rate,
+    /// Where the time of the threads went, that of warming up included.
+    pub spent: Spent,
+}
+
+/// The step of every measurement.
+const STEP: AdamW =
+    AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
 
 /// Tokens per second.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -41,7 +55,7 @@ pub fn training(
     sequences: usize,
     length: usize,
     time: Duration,
-) -> Result<Rate, EngineError> {
+) -> Result<Measured, EngineError> {
     let mut engine = Local::create(config.clone(), 0, threads)?;
     let datum = |seed| Datum {
         ids: ids(config, seed, length),
@@ -49,12 +63,36 @@ pub fn training(
         ..Datum::default()
     };
     let batch: Vec<Datum> = (0..sequences).map(datum).collect();
-    let step =
-        AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
-    repeat(time, sequences * length, || {
+    let rate = repeat(time, sequences * length, || {
         engine.forward_backward(&batch, Loss::CrossEntropy)?;
-        engine.optim_step(&step)
-    })
+        engine.optim_step(&STEP)
+    })?;
+    Ok(Measured { rate, spent: engine.spent() })
+}
+
+/// Training on the episodes of 6 tasks, 8 of each: 280 tokens that all of a task have in common, 40 that two have, 52 of its own, of which
+/// the last 92 are weighted. With `alike` false they have nothing in common, as if each had been computed by itself.
+///
+/// # Errors
+/// As the engine's.
+pub fn groups(config: &Config, threads: usize, alike: bool, time: Duration) -> Result<Measured, EngineError> {
+    let mut engine = Local::create(config.clone(), 0, threads)?;
+    let datum = |index: usize| {
+        let parts = [ids(config, index / 8, 280), ids(config, 100 + index / 2, 40), ids(config, 200 + index, 52)];
+        let mut ids = parts.concat();
+        if !alike {
+            ids[0] = index as u32;
+        }
+        let weights = (0..ids.len() - 1).map(|at| if at + 93 > 371 { 1.0 / 4416.0 } else { 0.0 }).collect();
+        Datum { ids, weights, ..Datum::default() }
+    };
+    let batch: Vec<Datum> = (0..48).map(datum).collect();
+    let tokens = batch.iter().map(|datum| datum.ids.len()).sum();
+    let rate = repeat(time, tokens, || {
+        engine.forward_backward(&batch, Loss::CrossEntropy)?;
+        engine.optim_step(&STEP)
+    })?;
+    Ok(Measured { rate, spent: engine.spent() })
 }
 
 /// Sampling `tokens` tokens in each of `sessions` sessions at the same time, each after a prompt of its own of `prompt` tokens. Reading the
@@ -68,7 +106,7 @@ pub fn decoding(
     sessions: usize,
     prompt: usize,
     tokens: usize,
-) -> Result<Rate, EngineError> {
+) -> Result<Measured, EngineError> {
     let mut engine = Local::create(config.clone(), 0, threads)?;
     let queue = Turns { second: tokens, state: Mutex::new(TurnsState::default()), changed: Condvar::new() };
     for id in 0..sessions {
@@ -77,7 +115,7 @@ pub fn decoding(
     queue.lock().reading = sessions;
     engine.sample(&queue)?;
     let clock = queue.lock().clock.take().expect("all prompts were read");
-    Ok(rate(sessions * tokens, clock.elapsed()))
+    Ok(Measured { rate: rate(sessions * tokens, clock.elapsed()), spent: engine.spent() })
 }
 
 /// Reading `sessions` different prompts of `length` tokens.
@@ -90,10 +128,11 @@ pub fn reading(
     sessions: usize,
     length: usize,
     time: Duration,
-) -> Result<Rate, EngineError> {
+) -> Result<Measured, EngineError> {
     let mut engine = Local::create(config.clone(), 0, threads)?;
     let requests = || (0..sessions).map(|id| request(config, id, length, 1)).collect();
-    repeat(time, sessions * length, || engine.sample(&Given(Mutex::new(requests()))))
+    let rate = repeat(time, sessions * length, || engine.sample(&Given(Mutex::new(requests()))))?;
+    Ok(Measured { rate, spent: engine.spent() })
 }
 
 /// Tokens per second of calls with so many tokens, after one call that is not counted.
@@ -130,6 +169,14 @@ impl Clock {
     fn elapsed(&self) -> [f64; 2] {
         [self.wall.elapsed().as_secs_f64(), cpu_seconds() - self.cpu]
     }
+}
+
+/// The most memory that this process has held so far, in bytes; zero where the system does not tell.
+pub fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|size| size.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
 }
 
 /// CPU time of this process in user mode and in the kernel, from Linux's accounting in hundredths of a second.

@@ -3,15 +3,23 @@
 use std::path::Path;
 use std::thread;
 
-use super::super::{AdamW, Datum, Engine, EngineError, ForwardBackward, Info, Loss, SampleQueue, StepStats};
-use super::checkpoint::{self, Checkpoint};
+use super::super::{
+    AdamW, Datum, Engine, EngineError, ForwardBackward, Info, Loss, Options, Precision, SampleQueue, StepStats,
+};
+use super::checkpoint::{self, Checkpoint, Saved, Trained};
+use super::clock::{Spent, Work, account, time};
 use super::config::Config;
 use super::math::vector;
-use super::model::weights::{Matrices, Model};
+use super::model::adapters::Adapters;
+use super::model::weights::{Direction, Matrices, Model};
 use super::sampling;
 use super::training::adamw::{self, Moments};
 use super::training::plan::{MicroBatch, Targets, plan};
-use super::training::worker::Worker;
+use super::training::tape::Keep;
+use super::training::worker::{Training, Worker};
+
+/// Seed of fresh adapters: a run's seed decides what is sampled, not where training begins.
+const ADAPTER_SEED: u64 = 0;
 
 /// A model on this machine's CPU.
 ///
@@ -19,6 +27,10 @@ use super::training::worker::Worker;
 /// request, whatever else is in the queue and however many threads there are.
 pub struct Local {
     model: Model,
+    /// What is trained, if it is not the model's weights.
+    adapters: Option<Trained>,
+    precision: Precision,
+    keep: Keep,
     /// Packed from the current weights when first needed.
     forward: Option<Matrices>,
     /// Packed from the current weights when first needed.
@@ -26,6 +38,7 @@ pub struct Local {
     workers: Vec<Worker>,
     moments: Moments,
     weight_version: u64,
+    spent: Spent,
 }
 
 impl Local {
@@ -34,9 +47,18 @@ impl Local {
     /// # Errors
     /// [`EngineError::Invalid`] when the sizes do not go together.
     pub fn create(config: Config, seed: u64, threads: usize) -> Result<Local, EngineError> {
+        Local::create_with(config, seed, &Options { threads, ..Options::default() })
+    }
+
+    /// As [`Local::create`]; a fresh model has no adapters.
+    ///
+    /// # Errors
+    /// As [`Local::create`].
+    pub fn create_with(config: Config, seed: u64, options: &Options) -> Result<Local, EngineError> {
         config.check().map_err(|reason| EngineError::Invalid { reason })?;
         let model = Model::random(config, seed);
-        Ok(Local::with(Checkpoint { model, moments: Moments::default(), weight_version: 0 }, threads))
+        let checkpoint = Checkpoint { model, adapters: None, moments: Moments::default(), weight_version: 0 };
+        Ok(Local::with(checkpoint, options))
     }
 
     /// The model of a Hugging Face directory, with the optimiser's state if it is there.
@@ -44,7 +66,37 @@ impl Local {
     /// # Errors
     /// As [`Engine::load`].
     pub fn open(dir: &Path, threads: usize) -> Result<Local, EngineError> {
-        Ok(Local::with(checkpoint::load(dir)?, threads))
+        Local::open_with(dir, &Options { threads, ..Options::default() })
+    }
+
+    /// As [`Local::open`]. A directory of adapters is gone on with; beside weights, new ones are made if the options ask for them.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], and [`EngineError::Invalid`] when the directory has other adapters than the options ask for.
+    pub fn open_with(dir: &Path, options: &Options) -> Result<Local, EngineError> {
+        let mut checkpoint = checkpoint::load(dir)?;
+        let invalid = |reason: String| EngineError::Invalid { reason };
+        match (&options.lora, &checkpoint.adapters) {
+            (Some(lora), None) => {
+                let trained = checkpoint::fresh_adapters(lora.clone(), dir, &checkpoint.model, ADAPTER_SEED);
+                checkpoint.adapters = Some(trained.map_err(invalid)?);
+                (checkpoint.moments, checkpoint.weight_version) = (Moments::default(), 0);
+            }
+            (Some(lora), Some(Trained { adapters, .. })) if !adapters.config.is_like(lora) => {
+                let found = &adapters.config;
+                return Err(invalid(format!(
+                    "`{}` has the adapters {found:?}, asked for were {lora:?}",
+                    dir.display()
+                )));
+            }
+            _ => {}
+        }
+        Ok(Local::with(checkpoint, options))
+    }
+
+    /// Where the time of all threads has gone so far.
+    pub fn spent(&self) -> Spent {
+        self.spent
     }
 
     /// The shape of the model.
@@ -52,10 +104,62 @@ impl Local {
         &self.model.config
     }
 
-    fn with(checkpoint: Checkpoint, threads: usize) -> Local {
-        let Checkpoint { model, moments, weight_version } = checkpoint;
-        let workers = (0..threads.max(1)).map(|_| Worker::default()).collect();
-        Local { model, forward: None, backward: None, workers, moments, weight_version }
+    fn with(checkpoint: Checkpoint, options: &Options) -> Local {
+        let Checkpoint { model, adapters, moments, weight_version } = checkpoint;
+        let workers = (0..options.threads.max(1)).map(|_| Worker::default()).collect();
+        let keep = if options.recompute { Keep::Inputs } else { Keep::Everything };
+        let precision = options.precision;
+        let (forward, backward, spent) = (None, None, Spent::default());
+        Local { model, adapters, precision, keep, forward, backward, workers, moments, weight_version, spent }
+    }
+
+    fn trained(&self) -> Option<&Adapters> {
+        self.adapters.as_ref().map(|trained| &trained.adapters)
+    }
+
+    /// Packs the current weights, unless that was done.
+    fn pack(&mut self, direction: Direction) {
+        let (model, adapters) = (&self.model, self.adapters.as_ref().map(|trained| &trained.adapters));
+        let packed = match direction {
+            Direction::Forward => &mut self.forward,
+            Direction::Backward => &mut self.backward,
+        };
+        let ((), spent) = account(|| {
+            packed.get_or_insert_with(|| time(Work::Packing, || model.pack(adapters, direction, self.precision)));
+        });
+        self.spent.add(&spent);
+    }
+
+    /// See [`Engine::optim_step`].
+    fn step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {
+        let (values, decayed) = match &mut self.adapters {
+            Some(Trained { adapters, .. }) => {
+                let all = vec![0..adapters.values.len()];
+                (&mut adapters.values, all)
+            }
+            None => (&mut self.model.values, self.model.layout.decayed()),
+        };
+        let mut gradient = std::mem::take(&mut self.workers[0].gradient);
+        gradient.resize(values.len(), 0.0);
+        for worker in self.workers[1..].iter_mut().filter(|worker| !worker.gradient.is_empty()) {
+            vector::add(&mut gradient, &worker.gradient);
+            worker.gradient.fill(0.0);
+        }
+        let grad_norm = adamw::norm(&gradient);
+        if grad_norm.is_finite() {
+            let limit = f64::from(step.max_grad_norm);
+            let factor = if limit > 0.0 && grad_norm > limit { (limit / grad_norm) as f32 } else { 1.0 };
+            self.moments.step(values, &gradient, factor, &decayed, step);
+            self.weight_version += 1;
+            self.forget_derived();
+        }
+        gradient.fill(0.0);
+        self.workers[0].gradient = gradient;
+        if grad_norm.is_finite() {
+            Ok(StepStats { grad_norm, weight_version: self.weight_version })
+        } else {
+            Err(EngineError::NotFinite { what: "the norm of the gradient" })
+        }
     }
 
     fn forget_derived(&mut self) {
@@ -101,7 +205,7 @@ impl Engine for Local {
     fn info(&self) -> Info {
         Info {
             engine: "local",
-            parameters: self.model.layout.total,
+            parameters: self.trained().map_or(self.model.layout.total, |adapters| adapters.values.len()),
             vocab: self.model.config.vocab_size,
             context: self.model.config.max_position_embeddings,
             weight_version: self.weight_version,
@@ -109,28 +213,40 @@ impl Engine for Local {
     }
 
     fn sample(&mut self, queue: &dyn SampleQueue) -> Result<(), EngineError> {
-        let matrices = self.forward.get_or_insert_with(|| self.model.pack_forward());
-        sampling::serve(&self.model, matrices, self.workers.len(), queue)
+        self.pack(Direction::Forward);
+        let matrices = self.forward.as_ref().expect("it was packed");
+        let (result, spent) = sampling::serve(&self.model, matrices, self.workers.len(), queue);
+        self.spent.add(&spent);
+        result
     }
 
     fn forward_backward(&mut self, batch: &[Datum], loss: Loss) -> Result<ForwardBackward, EngineError> {
         self.check(batch, if loss.compares() { Needs::Advantages } else { Needs::Weights })?;
-        let model = &self.model;
-        let forward = &*self.forward.get_or_insert_with(|| model.pack_forward());
-        let backward = &*self.backward.get_or_insert_with(|| model.pack_backward());
+        self.pack(Direction::Forward);
+        self.pack(Direction::Backward);
+        let training = Training {
+            model: &self.model,
+            adapters: self.adapters.as_ref().map(|trained| &trained.adapters),
+            forward: self.forward.as_ref().expect("it was packed"),
+            backward: self.backward.as_ref().expect("it was packed"),
+            loss,
+            keep: self.keep,
+        };
         let plans = plan(batch, Targets::Weighted, self.workers.len());
-        let train = |worker: &mut Worker, plan: &[MicroBatch]| worker.train(model, [forward, backward], plan, loss);
-        let parts = run(&mut self.workers, &plans, &train);
+        let train = |worker: &mut Worker, plan: &[MicroBatch]| worker.train(training, plan);
+        let (parts, spent) = run(&mut self.workers, &plans, &train);
+        self.spent.add(&spent);
         Ok(parts.into_iter().fold(ForwardBackward::default(), add))
     }
 
     fn forward(&mut self, batch: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(batch, Needs::Ids)?;
-        let model = &self.model;
-        let forward = &*self.forward.get_or_insert_with(|| model.pack_forward());
+        self.pack(Direction::Forward);
+        let (model, forward) = (&self.model, self.forward.as_ref().expect("it was packed"));
         let plans = plan(batch, Targets::All, self.workers.len());
         let score = |worker: &mut Worker, plan: &[MicroBatch]| worker.score(model, forward, plan);
-        let parts = run(&mut self.workers, &plans, &score);
+        let (parts, spent) = run(&mut self.workers, &plans, &score);
+        self.spent.add(&spent);
         let mut logprobs: Vec<Vec<f32>> =
             batch.iter().map(|datum| vec![0.0; datum.ids.len().saturating_sub(1)]).collect();
         let scored = plans.iter().flatten().zip(parts.into_iter().flatten());
@@ -143,59 +259,62 @@ impl Engine for Local {
     }
 
     fn optim_step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {
-        let total = self.model.layout.total;
-        let mut gradient = std::mem::take(&mut self.workers[0].gradient);
-        gradient.resize(total, 0.0);
-        for worker in self.workers[1..].iter_mut().filter(|worker| !worker.gradient.is_empty()) {
-            vector::add(&mut gradient, &worker.gradient);
-            worker.gradient.fill(0.0);
-        }
-        let grad_norm = adamw::norm(&gradient);
-        if grad_norm.is_finite() {
-            let limit = f64::from(step.max_grad_norm);
-            let factor = if limit > 0.0 && grad_norm > limit { (limit / grad_norm) as f32 } else { 1.0 };
-            self.moments.step(&mut self.model.values, &gradient, factor, &self.model.layout.decayed(), step);
-            self.weight_version += 1;
-            self.forget_derived();
-        }
-        gradient.fill(0.0);
-        self.workers[0].gradient = gradient;
-        if grad_norm.is_finite() {
-            Ok(StepStats { grad_norm, weight_version: self.weight_version })
-        } else {
-            Err(EngineError::NotFinite { what: "the norm of the gradient" })
-        }
+        let (result, spent) = account(|| time(Work::Optimizer, || self.step(step)));
+        self.spent.add(&spent);
+        result
     }
 
     fn save(&self, dir: &Path, with_optimizer: bool) -> Result<(), EngineError> {
-        checkpoint::save(dir, &self.model, with_optimizer.then_some(&self.moments), self.weight_version)
+        let Local { model, adapters, moments, weight_version, .. } = self;
+        let moments = with_optimizer.then_some(moments);
+        checkpoint::save(dir, &Saved { model, adapters: adapters.as_ref(), moments, weight_version: *weight_version })
     }
 
     fn load(&mut self, dir: &Path) -> Result<(), EngineError> {
-        let Checkpoint { model, moments, weight_version } = checkpoint::load(dir)?;
-        if model.config != self.model.config {
-            return Err(EngineError::Damaged {
-                path: dir.join("config.json"),
-                reason: "it describes another model than the one in memory; open it as a new engine".to_owned(),
-            });
+        let other = |file: &str| EngineError::Damaged {
+            path: dir.join(file),
+            reason: "it describes another model than the one in memory; open it as a new engine".to_owned(),
+        };
+        match &mut self.adapters {
+            Some(trained) if checkpoint::has_adapters(dir) => {
+                let (found, moments, weight_version) = checkpoint::load_adapters(dir, &self.model)?;
+                if !found.adapters.config.is_like(&trained.adapters.config) || found.base != trained.base {
+                    return Err(other("adapter_config.json"));
+                }
+                *trained = found;
+                (self.moments, self.weight_version) = (moments, weight_version);
+            }
+            adapters => {
+                let found = checkpoint::load(dir)?;
+                if found.model.config != self.model.config || found.adapters.is_some() || adapters.is_some() {
+                    return Err(other("config.json"));
+                }
+                (self.model, self.moments, self.weight_version) = (found.model, found.moments, found.weight_version);
+            }
         }
-        (self.model, self.moments, self.weight_version) = (model, moments, weight_version);
         self.workers.iter_mut().for_each(|worker| worker.gradient.fill(0.0));
         self.forget_derived();
         Ok(())
     }
 }
 
-/// Runs each worker on its plan, in parallel; results in the order of workers.
+/// Runs each worker on its plan, in parallel; results in the order of workers, and where the time of all went.
 fn run<R: Send>(
     workers: &mut [Worker],
     plans: &[Vec<MicroBatch>],
     work: &(impl Fn(&mut Worker, &[MicroBatch]) -> R + Sync),
-) -> Vec<R> {
+) -> (Vec<R>, Spent) {
     thread::scope(|scope| {
-        let threads: Vec<_> =
-            workers.iter_mut().zip(plans).map(|(worker, plan)| scope.spawn(move || work(worker, plan))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("training does not panic")).collect()
+        let pairs = workers.iter_mut().zip(plans);
+        let threads: Vec<_> = pairs.map(|(worker, plan)| scope.spawn(move || account(|| work(worker, plan)))).collect();
+        let mut total = Spent::default();
+        let join = |thread: thread::ScopedJoinHandle<'_, (R, Spent)>| {
+            let (result, spent) = thread.join().expect("training does not panic");
+            total.add(&spent);
+            result
+        };
+        let results = threads.into_iter().map(join).collect();
+        (results, total)
     })
 }
 

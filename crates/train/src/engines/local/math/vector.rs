@@ -111,6 +111,13 @@ vectorize! {
             *a += b;
         }
     }
+
+    /// `values *= factor`.
+    pub(crate) fn scale(_simd, values: &mut [f32], factor: f32) {
+        for value in values {
+            *value *= factor;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) struct Tensor {
 impl Tensor {
     /// All tensors of a model.
     pub(crate) fn all(config: &Config, layout: &Layout) -> Vec<Tensor> {
-        let mut tensors = vec![rows("model.embed_tokens.weight".to_owned(), layout.embedding)];
+        let mut tensors = vec![Tensor::rows("model.embed_tokens.weight".to_owned(), layout.embedding)];
         for (number, layer) in layout.layers.iter().enumerate() {
             let name = |part: &str| format!("model.layers.{number}.{part}.weight");
             let (query, key, inner) = (config.query_width(), config.key_width(), config.intermediate_size);
@@ -35,9 +35,14 @@ impl Tensor {
         }
         tensors.push(vector("model.norm.weight".to_owned(), layout.final_norm.clone()));
         if layout.head != layout.embedding {
-            tensors.push(rows("lm_head.weight".to_owned(), layout.head));
+            tensors.push(Tensor::rows("lm_head.weight".to_owned(), layout.head));
         }
         tensors
+    }
+
+    /// A matrix that the file has in our order.
+    pub(crate) fn rows(name: String, matrix: Matrix) -> Tensor {
+        Tensor { name, shape: vec![matrix.rows, matrix.columns], begin: matrix.begin, strides: vec![matrix.columns, 1] }
     }
 
     /// Places of its values in the flat vector, in the file's order.
@@ -47,11 +52,6 @@ impl Tensor {
         let begin = self.begin;
         (0..rows).flat_map(move |row| (0..columns).map(move |column| begin + row * row_stride + column * column_stride))
     }
-}
-
-/// A matrix that the file has in our order.
-fn rows(name: String, matrix: Matrix) -> Tensor {
-    Tensor { name, shape: vec![matrix.rows, matrix.columns], begin: matrix.begin, strides: vec![matrix.columns, 1] }
 }
 
 /// Some columns of a matrix; the file has them as rows.

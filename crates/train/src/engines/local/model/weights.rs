@@ -3,10 +3,12 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::super::super::Precision;
 use super::super::config::Config;
 use super::super::math::linear::Packed;
 use super::super::math::matmul::View;
 use super::super::math::rope::{Angles, Heads};
+use super::adapters::Adapters;
 use super::layout::{Layout, Matrix};
 
 /// Standard deviation of fresh matrices.
@@ -74,19 +76,18 @@ impl Model {
         View::new(&self.values[matrix.range()], matrix.rows, matrix.columns, matrix.columns)
     }
 
-    /// Packs all matrices for products from inputs to outputs.
-    pub(crate) fn pack_forward(&self) -> Matrices {
-        self.pack(false)
-    }
-
-    /// Packs all matrices for products from gradients of outputs to gradients of inputs.
-    pub(crate) fn pack_backward(&self) -> Matrices {
-        self.pack(true)
-    }
-
-    fn pack(&self, backward: bool) -> Matrices {
-        let turn = |view: View, transpose: bool| Packed::new(if transpose { view.transposed() } else { view });
-        let pack = |matrix| turn(self.view(matrix), backward);
+    /// Packs all matrices, with their adapters, for products in one direction.
+    pub(crate) fn pack(&self, adapters: Option<&Adapters>, direction: Direction, precision: Precision) -> Matrices {
+        let backward = direction == Direction::Backward;
+        let turn =
+            |view: View, transpose: bool| Packed::new(if transpose { view.transposed() } else { view }, precision);
+        let pack = |matrix: Matrix| {
+            let merged = adapters.and_then(|adapters| adapters.merged(matrix, &self.values[matrix.range()]));
+            match &merged {
+                Some(values) => turn(View::new(values, matrix.rows, matrix.columns, matrix.columns), backward),
+                None => turn(self.view(matrix), backward),
+            }
+        };
         let layers = self.layout.layers.iter().map(|layer| LayerMatrices {
             qkv: pack(layer.qkv),
             output: pack(layer.output),
@@ -95,6 +96,13 @@ impl Model {
         });
         Matrices { layers: layers.collect(), head: turn(self.view(self.layout.head), !backward) }
     }
+}
+
+/// From inputs to outputs, or from gradients of outputs to gradients of inputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forward,
+    Backward,
 }
 
 /// All matrices, packed for one direction.

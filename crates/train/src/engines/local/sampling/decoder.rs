@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 
 use super::super::super::{EngineError, SampleQueue, SampleRequest, Sampled};
+use super::super::clock::{Spent, Work, account, time};
 use super::super::model::weights::{Matrices, Model};
 use super::cache::{Cache, Shape, TOKENS, key_after};
 use super::choose::choose;
@@ -15,13 +16,13 @@ use super::sessions::Sessions;
 /// Rows of prompts in a step: enough for matrix products, few enough that decoding sequences go on.
 const PROMPT_ROWS: usize = 128;
 
-/// Serves requests on `threads` threads until the queue is closed and everything taken from it is finished.
+/// Serves requests on `threads` threads until the queue is closed and everything taken from it is finished; says where the time went.
 pub(crate) fn serve(
     model: &Model,
     matrices: &Matrices,
     threads: usize,
     queue: &dyn SampleQueue,
-) -> Result<(), EngineError> {
+) -> (Result<(), EngineError>, Spent) {
     let sessions = Sessions::new(Shape::new(&model.config));
     let lobby = Lobby::new(queue, threads);
     let run = |thread: usize| {
@@ -41,9 +42,13 @@ pub(crate) fn serve(
         result
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || run(thread))).collect();
-        let first = run(0);
-        others.into_iter().map(|other| other.join().expect("sampling does not panic")).fold(first, Result::and)
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || account(|| run(thread)))).collect();
+        let first = account(|| run(0));
+        let others = others.into_iter().map(|other| other.join().expect("sampling does not panic"));
+        others.fold(first, |(result, mut spent), (other, other_spent)| {
+            spent.add(&other_spent);
+            (result.and(other), spent)
+        })
     })
 }
 
@@ -93,7 +98,7 @@ impl Decoder<'_> {
         for (index, logits) in sampled.zip(self.pass.logits.chunks_exact(self.model.config.vocab_size)) {
             let sequence = &mut self.sequences[index];
             let (temperature, uniform) = (sequence.request.temperature, sequence.uniform());
-            let choice = choose(logits, temperature, uniform, &mut self.weights)
+            let choice = time(Work::Choosing, || choose(logits, temperature, uniform, &mut self.weights))
                 .ok_or(EngineError::NotFinite { what: "the model's output" })?;
             if sequence.push(choice, self.model.config.max_position_embeddings) {
                 done.push(index);

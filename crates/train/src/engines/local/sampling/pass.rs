@@ -1,5 +1,6 @@
 //! One pass of the model over rows of different sequences.
 
+use super::super::clock::{Work, time};
 use super::super::math::{feed_forward, norm, rope};
 use super::super::model::weights::{Matrices, Model};
 use super::attention::{Scratch, Task, attend};
@@ -106,7 +107,7 @@ impl<'a> Pass<'a> {
             let task = Task { shape: self.shape, layer, group: config.group(), position: rows[0].position };
             let query = queries.split_off(..rows.len() * query_width).expect("every row has queries");
             let context = contexts.split_off_mut(..rows.len() * query_width).expect("every row has a context");
-            attend(task, query, blocks, &mut self.attention, context);
+            time(Work::Attention, || attend(task, query, blocks, &mut self.attention, context));
         }
         self.matrices.layers[layer].output.add(&self.context, &mut self.residual);
     }

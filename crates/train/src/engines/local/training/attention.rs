@@ -1,14 +1,17 @@
 //! Causal attention over whole sequences, and its gradient.
 //!
 //! Scores exist for one head and one block of queries at a time; the backward pass computes them again from queries, keys and the stored
-//! logarithm of each row's sum.
+//! logarithm of each row's sum. Where the earlier rows of a segment belong to other sequences, too, the keys and values that it sees are
+//! copied side by side, and their gradients added back.
 
 use std::ops::Range;
 
 use super::super::config::Config;
 use super::super::math::matmul::{Target, View};
-use super::super::math::vector::{dot, exp, exp_sum, max};
+use super::super::math::vector::{self, dot, exp, exp_sum, max};
 use super::super::math::vectorize::vectorize;
+use super::plan::Segment;
+use super::tape::sized;
 
 /// Queries whose scores exist at the same time.
 const BLOCK: usize = 64;
@@ -17,7 +20,7 @@ const BLOCK: usize = 64;
 #[derive(Clone, Copy)]
 pub(crate) struct Inputs<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) sequences: &'a [Range<usize>],
+    pub(crate) segments: &'a [Segment],
     pub(crate) queries: &'a [f32],
     pub(crate) keys: &'a [f32],
     pub(crate) qkv: &'a [f32],
@@ -36,24 +39,35 @@ pub(crate) struct Gradients<'a> {
     pub(crate) grad_qkv: &'a mut [f32],
 }
 
-/// Scores and their gradients of one block.
+/// Scores and their gradients of one block; keys and values of one segment, and their gradients.
 #[derive(Default)]
 pub(crate) struct Scratch {
     scores: Vec<f32>,
     gradients: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    grad_keys: Vec<f32>,
+    grad_values: Vec<f32>,
+}
+
+/// Keys and values that a segment sees, all heads side by side.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    keys: &'a [f32],
+    values: &'a [f32],
+    /// From the values of one token to those of the next.
+    stride: usize,
 }
 
 /// One head's block of queries and the keys up to its end.
 struct Block {
-    /// First row of queries, and the first value of the head in it.
+    /// First value of the head in the first row of queries.
     query: usize,
-    /// First row of keys, and the first value of the head in it.
-    key: usize,
-    /// First value of the head of values.
-    value: usize,
+    /// First value of the head in a row of keys or values.
+    head: usize,
     /// First logarithm of a sum.
     log_sum: usize,
-    /// Queries before the block in its sequence.
+    /// Keys in front of that of the first query.
     before: usize,
     queries: usize,
     keys: usize,
@@ -63,80 +77,147 @@ impl Inputs<'_> {
     /// Fills `context` (one row of all heads per token) and `log_sums` (one per head and token).
     pub(crate) fn forward(&self, context: &mut [f32], log_sums: &mut [f32], scratch: &mut Scratch) {
         let (query_width, heads) = (self.config.query_width(), self.config.num_attention_heads);
-        for block in self.blocks() {
-            let scores = self.scores(&block, &mut scratch.scores);
-            let context = &mut context[block.query..];
-            let sums = &mut [0.0; BLOCK][..block.queries];
-            soften(scores, block.keys, block.before, self.scale(), sums, &mut log_sums[block.log_sum..], heads);
-            Target::new(context, block.queries, self.config.head_dim, query_width)
-                .set(View::new(scores, block.queries, block.keys, block.keys), self.values(&block));
-            for (row, sum) in context.chunks_mut(query_width).zip(sums) {
-                row[..self.config.head_dim].iter_mut().for_each(|value| *value /= *sum);
+        for segment in self.segments {
+            let seen = self.seen(segment, &mut scratch.keys, &mut scratch.values);
+            for block in self.blocks(segment) {
+                let scores = self.scores(&block, seen, &mut scratch.scores);
+                let context = &mut context[block.query..];
+                let sums = &mut [0.0; BLOCK][..block.queries];
+                soften(scores, block.keys, block.before, self.scale(), sums, &mut log_sums[block.log_sum..], heads);
+                Target::new(context, block.queries, self.config.head_dim, query_width)
+                    .set(View::new(scores, block.queries, block.keys, block.keys), self.values(&block, seen));
+                for (row, sum) in context.chunks_mut(query_width).zip(sums) {
+                    row[..self.config.head_dim].iter_mut().for_each(|value| *value /= *sum);
+                }
             }
         }
     }
 
     /// Adds to the gradients of keys and values, and writes those of queries.
-    pub(crate) fn backward(&self, gradients: Gradients, scratch: &mut Scratch) {
-        let Gradients { context, log_sums, grad_context, grad_queries, grad_keys, grad_qkv } = gradients;
-        let (query_width, key_width) = (self.config.query_width(), self.config.key_width());
-        let (width, heads, stride) = (self.config.head_dim, self.config.num_attention_heads, self.stride());
-        for block in self.blocks() {
-            let Block { queries, keys, .. } = block;
-            let grad_out = &grad_context[block.query..];
-            let grad_out_view = View::new(grad_out, queries, width, query_width);
-            let weights = self.scores(&block, &mut scratch.scores);
-            scratch.gradients.resize(queries * keys, 0.0);
-            let grads = &mut scratch.gradients[..];
-            Target::new(grads, queries, keys, keys).set(grad_out_view, self.values(&block).transposed());
-            let along = &mut [0.0; BLOCK][..queries];
-            products(&context[block.query..], grad_out, width, query_width, along);
-            soften_backward(weights, grads, keys, block.before, self.scale(), along, &log_sums[block.log_sum..], heads);
-            let (weights, grads) = (View::new(weights, queries, keys, keys), View::new(grads, queries, keys, keys));
-            let query_view = View::new(&self.queries[block.query..], queries, width, query_width);
-            Target::new(&mut grad_qkv[block.value..], keys, width, stride).add(weights.transposed(), grad_out_view);
-            Target::new(&mut grad_queries[block.query..], queries, width, query_width).set(grads, self.keys(&block));
-            Target::new(&mut grad_keys[block.key..], keys, width, key_width).add(grads.transposed(), query_view);
+    pub(crate) fn backward(&self, mut gradients: Gradients, scratch: &mut Scratch) {
+        let (key_width, stride) = (self.config.key_width(), self.stride());
+        for segment in self.segments {
+            let seen = self.seen(segment, &mut scratch.keys, &mut scratch.values);
+            let buffers = [&mut scratch.scores, &mut scratch.gradients];
+            if segment.before.is_empty() {
+                let (keys, values) = self.places(segment.rows.start);
+                // Taken out, so that the other gradients can be lent beside them.
+                let (all_keys, all_qkv) =
+                    (std::mem::take(&mut gradients.grad_keys), std::mem::take(&mut gradients.grad_qkv));
+                self.backward_segment(
+                    segment,
+                    seen,
+                    &mut gradients,
+                    [&mut all_keys[keys..], &mut all_qkv[values..]],
+                    buffers,
+                );
+                (gradients.grad_keys, gradients.grad_qkv) = (all_keys, all_qkv);
+                continue;
+            }
+            let length = seen.keys.len();
+            let [grad_keys, grad_values] = [&mut scratch.grad_keys, &mut scratch.grad_values].map(|buffer| {
+                buffer.clear();
+                sized(buffer, length)
+            });
+            self.backward_segment(segment, seen, &mut gradients, [grad_keys, grad_values], buffers);
+            let parts = scratch.grad_keys.chunks_exact(key_width).zip(scratch.grad_values.chunks_exact(key_width));
+            for (row, (keys, values)) in rows(segment).zip(parts) {
+                vector::add(&mut gradients.grad_keys[row * key_width..][..key_width], keys);
+                vector::add(&mut gradients.grad_qkv[(row + 1) * stride - key_width..][..key_width], values);
+            }
         }
     }
 
-    fn blocks(&self) -> impl Iterator<Item = Block> {
-        let Inputs { config, sequences, .. } = *self;
-        let (heads, width, stride) = (config.num_attention_heads, config.head_dim, self.stride());
-        let starts =
-            sequences.iter().flat_map(|sequence| (0..sequence.len()).step_by(BLOCK).map(move |at| (sequence, at)));
-        starts.flat_map(move |(sequence, before)| {
+    /// Adds to the gradients of what a segment sees, and writes those of its queries.
+    fn backward_segment(
+        &self,
+        segment: &Segment,
+        seen: Seen,
+        gradients: &mut Gradients,
+        [grad_keys, grad_values]: [&mut [f32]; 2],
+        [scores, score_gradients]: [&mut Vec<f32>; 2],
+    ) {
+        let (query_width, key_width) = (self.config.query_width(), self.config.key_width());
+        let (width, heads) = (self.config.head_dim, self.config.num_attention_heads);
+        for block in self.blocks(segment) {
+            let Block { queries, keys, .. } = block;
+            let grad_out = &gradients.grad_context[block.query..];
+            let grad_out_view = View::new(grad_out, queries, width, query_width);
+            let weights = self.scores(&block, seen, scores);
+            let grads = sized(score_gradients, queries * keys);
+            Target::new(grads, queries, keys, keys).set(grad_out_view, self.values(&block, seen).transposed());
+            let along = &mut [0.0; BLOCK][..queries];
+            products(&gradients.context[block.query..], grad_out, width, query_width, along);
+            let log_sums = &gradients.log_sums[block.log_sum..];
+            soften_backward(weights, grads, keys, block.before, self.scale(), along, log_sums, heads);
+            let (weights, grads) = (View::new(weights, queries, keys, keys), View::new(grads, queries, keys, keys));
+            let query_view = View::new(&self.queries[block.query..], queries, width, query_width);
+            Target::new(&mut grad_values[block.head..], keys, width, seen.stride)
+                .add(weights.transposed(), grad_out_view);
+            Target::new(&mut gradients.grad_queries[block.query..], queries, width, query_width)
+                .set(grads, self.keys(&block, seen));
+            Target::new(&mut grad_keys[block.head..], keys, width, key_width).add(grads.transposed(), query_view);
+        }
+    }
+
+    /// What a segment sees: where it is, if that is in one piece, or else copied.
+    fn seen<'s>(&'s self, segment: &Segment, keys: &'s mut Vec<f32>, values: &'s mut Vec<f32>) -> Seen<'s> {
+        if segment.before.is_empty() {
+            let (keys, values) = self.places(segment.rows.start);
+            return Seen { keys: &self.keys[keys..], values: &self.qkv[values..], stride: self.stride() };
+        }
+        let width = self.config.key_width();
+        keys.clear();
+        values.clear();
+        for row in rows(segment) {
+            let (key, value) = self.places(row);
+            keys.extend_from_slice(&self.keys[key..][..width]);
+            values.extend_from_slice(&self.qkv[value..][..width]);
+        }
+        Seen { keys, values, stride: width }
+    }
+
+    fn blocks(&self, segment: &Segment) -> impl Iterator<Item = Block> {
+        let Inputs { config, .. } = *self;
+        let (heads, width) = (config.num_attention_heads, config.head_dim);
+        let (begin, length) = (segment.rows.start, segment.rows.len());
+        let earlier: usize = segment.before.iter().map(Range::len).sum();
+        (0..length).step_by(BLOCK).flat_map(move |at| {
             (0..heads).map(move |head| {
-                let (row, key_head) = (sequence.start + before, head / config.group());
-                let queries = BLOCK.min(sequence.len() - before);
+                let (row, queries) = (begin + at, BLOCK.min(length - at));
                 Block {
                     query: row * config.query_width() + head * width,
-                    key: sequence.start * config.key_width() + key_head * width,
-                    value: sequence.start * stride + stride - config.key_width() + key_head * width,
+                    head: head / config.group() * width,
                     log_sum: row * heads + head,
-                    before,
+                    before: earlier + at,
                     queries,
-                    keys: before + queries,
+                    keys: earlier + at + queries,
                 }
             })
         })
     }
 
     /// Products of queries and keys, one row of all keys per query.
-    fn scores<'s>(&self, block: &Block, scores: &'s mut Vec<f32>) -> &'s mut [f32] {
-        scores.resize(block.queries * block.keys, 0.0);
+    fn scores<'s>(&self, block: &Block, seen: Seen, scores: &'s mut Vec<f32>) -> &'s mut [f32] {
+        let scores = sized(scores, block.queries * block.keys);
         let queries = &self.queries[block.query..];
         let queries = View::new(queries, block.queries, self.config.head_dim, self.config.query_width());
-        Target::new(scores, block.queries, block.keys, block.keys).set(queries, self.keys(block).transposed());
+        Target::new(scores, block.queries, block.keys, block.keys).set(queries, self.keys(block, seen).transposed());
         scores
     }
 
-    fn keys(&self, block: &Block) -> View<'_> {
-        View::new(&self.keys[block.key..], block.keys, self.config.head_dim, self.config.key_width())
+    fn keys<'s>(&self, block: &Block, seen: Seen<'s>) -> View<'s> {
+        View::new(&seen.keys[block.head..], block.keys, self.config.head_dim, self.config.key_width())
     }
 
-    fn values(&self, block: &Block) -> View<'_> {
-        View::new(&self.qkv[block.value..], block.keys, self.config.head_dim, self.stride())
+    fn values<'s>(&self, block: &Block, seen: Seen<'s>) -> View<'s> {
+        View::new(&seen.values[block.head..], block.keys, self.config.head_dim, seen.stride)
+    }
+
+    /// Where the keys and the values of a row begin.
+    fn places(&self, row: usize) -> (usize, usize) {
+        let key_width = self.config.key_width();
+        (row * key_width, (row + 1) * self.stride() - key_width)
     }
 
     fn stride(&self) -> usize {
@@ -146,6 +227,11 @@ impl Inputs<'_> {
     fn scale(&self) -> f32 {
         1.0 / (self.config.head_dim as f32).sqrt()
     }
+}
+
+/// The rows that a segment sees, oldest first.
+fn rows(segment: &Segment) -> impl Iterator<Item = usize> {
+    segment.before.iter().cloned().flatten().chain(segment.rows.clone())
 }
 
 vectorize! {

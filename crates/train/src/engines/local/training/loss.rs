@@ -2,11 +2,10 @@
 
 use super::super::super::loss::Sample;
 use super::super::super::{ForwardBackward, Loss};
-use super::super::math::norm;
 use super::super::math::softmax::Softmax;
-use super::super::math::vectorize::vectorize;
+use super::super::math::{norm, vector};
 use super::super::model::weights::{Matrices, Model};
-use super::backward::add_outer;
+use super::gradient::Gradient;
 use super::plan::Target;
 use super::tape::sized;
 
@@ -20,6 +19,8 @@ pub(crate) struct Scratch {
     scales: Vec<f32>,
     logits: Vec<f32>,
     grad_normed: Vec<f32>,
+    /// For each target of a row its logit, then minus the derivative of its loss by its log-probability.
+    pulls: Vec<f32>,
     /// Gradient of the last layer's output.
     pub(crate) grad: Vec<f32>,
 }
@@ -35,12 +36,16 @@ pub(crate) fn score(
     final_norm(model, last, scratch);
     let (width, vocab) = (model.config.hidden_size, model.config.vocab_size);
     let mut logprobs = Vec::with_capacity(targets.len());
-    for (targets, normed) in targets.chunks(ROWS).zip(scratch.normed.chunks(ROWS * width)) {
-        let logits = sized(&mut scratch.logits, targets.len() * vocab);
+    let mut by_row = targets.chunk_by(|a, b| a.row == b.row);
+    for normed in scratch.normed.chunks(ROWS * width) {
+        let logits = sized(&mut scratch.logits, normed.len() / width * vocab);
         matrices.head.set(normed, logits);
-        for (target, logits) in targets.iter().zip(logits.chunks_exact_mut(vocab)) {
-            let logit = logits[target.id as usize];
-            logprobs.push(logit - Softmax::of(logits).log_sum);
+        // The rows come first: `zip` takes from its first iterator also when the second has ended.
+        for (logits, targets) in logits.chunks_exact_mut(vocab).zip(by_row.by_ref()) {
+            let first = logprobs.len();
+            logprobs.extend(targets.iter().map(|target| logits[target.id as usize]));
+            let log_sum = Softmax::of(logits).log_sum;
+            logprobs[first..].iter_mut().for_each(|logprob| *logprob -= log_sum);
         }
     }
     logprobs
@@ -52,30 +57,30 @@ pub(crate) fn backward(
     [forward, backward]: [&Matrices; 2],
     (last, targets): (&[f32], &[Target]),
     loss: Loss,
-    gradient: &mut [f32],
+    gradient: &mut Gradient,
     scratch: &mut Scratch,
     seen: &mut ForwardBackward,
 ) {
     final_norm(model, last, scratch);
     let (width, vocab) = (model.config.hidden_size, model.config.vocab_size);
     let grad_normed = sized(&mut scratch.grad_normed, last.len()).chunks_mut(ROWS * width);
-    for ((targets, normed), grad_normed) in
-        targets.chunks(ROWS).zip(scratch.normed.chunks(ROWS * width)).zip(grad_normed)
-    {
-        let logits = sized(&mut scratch.logits, targets.len() * vocab);
+    let mut by_row = targets.chunk_by(|a, b| a.row == b.row);
+    for (normed, grad_normed) in scratch.normed.chunks(ROWS * width).zip(grad_normed) {
+        let logits = sized(&mut scratch.logits, normed.len() / width * vocab);
         forward.head.set(normed, logits);
-        for (target, logits) in targets.iter().zip(logits.chunks_exact_mut(vocab)) {
-            to_gradient(target, logits, loss, seen);
+        // The rows come first: `zip` takes from its first iterator also when the second has ended.
+        for (logits, targets) in logits.chunks_exact_mut(vocab).zip(by_row.by_ref()) {
+            to_gradient(targets, logits, loss, &mut scratch.pulls, seen);
         }
         backward.head.set(logits, grad_normed);
         // The matrix has one row per id: its gradient is that of a product from ids to the hidden width.
-        add_outer(gradient, model.layout.head, logits, normed);
+        gradient.matrix(model.layout.head, logits, normed);
     }
     let norm = model.layout.final_norm.clone();
     let grad = sized(&mut scratch.grad, last.len());
     grad.fill(0.0);
     let weight = &model.values[norm.clone()];
-    norm::backward(&scratch.grad_normed, last, weight, &scratch.scales, grad, &mut gradient[norm]);
+    norm::backward(&scratch.grad_normed, last, weight, &scratch.scales, grad, gradient.vector(&norm));
 }
 
 fn final_norm(model: &Model, last: &[f32], scratch: &mut Scratch) {
@@ -84,18 +89,23 @@ fn final_norm(model: &Model, last: &[f32], scratch: &mut Scratch) {
     norm::forward(last, &model.values[model.layout.final_norm.clone()], model.config.rms_norm_eps, normed, scales);
 }
 
-/// Replaces the logits of a row by their gradient.
-fn to_gradient(target: &Target, logits: &mut [f32], loss: Loss, seen: &mut ForwardBackward) {
-    let logit = logits[target.id as usize];
+/// Replaces the logits of a row by their gradient; several sequences may predict something there.
+fn to_gradient(targets: &[Target], logits: &mut [f32], loss: Loss, pulls: &mut Vec<f32>, seen: &mut ForwardBackward) {
+    pulls.clear();
+    pulls.extend(targets.iter().map(|target| logits[target.id as usize]));
     let softmax = Softmax::of(logits);
-    let (value, pull) = term(target, logit - softmax.log_sum, loss, seen);
-    seen.loss += f64::from(target.weight * value);
-    seen.weight += f64::from(target.weight);
-    seen.targets += 1;
-    seen.entropy += f64::from(softmax.entropy);
-    let pull = target.weight * pull;
-    scale(logits, pull / softmax.sum);
-    logits[target.id as usize] -= pull;
+    for (target, pull) in targets.iter().zip(pulls.iter_mut()) {
+        let (value, derivative) = term(target, *pull - softmax.log_sum, loss, seen);
+        seen.loss += f64::from(target.weight * value);
+        seen.weight += f64::from(target.weight);
+        seen.targets += 1;
+        seen.entropy += f64::from(softmax.entropy);
+        *pull = target.weight * derivative;
+    }
+    vector::scale(logits, pulls.iter().sum::<f32>() / softmax.sum);
+    for (target, pull) in targets.iter().zip(pulls) {
+        logits[target.id as usize] -= *pull;
+    }
 }
 
 /// The loss of one target, and minus its derivative by the log-probability.
@@ -108,12 +118,4 @@ fn term(target: &Target, logprob: f32, loss: Loss, seen: &mut ForwardBackward) -
         seen.clipped += usize::from(term.clipped);
     }
     (term.loss, term.pull)
-}
-
-vectorize! {
-    fn scale(_simd, values: &mut [f32], factor: f32) {
-        for value in values {
-            *value *= factor;
-        }
-    }
 }

@@ -1,11 +1,25 @@
 //! What the forward pass keeps for the backward pass.
 //!
-//! Buffers stay allocated between micro-batches. In the last layer everything after attention exists for rows with targets only.
+//! Buffers stay allocated between micro-batches. In the last layer everything after attention exists for rows with targets only. With
+//! [`Keep::Inputs`] only what goes into each layer is kept, and the backward pass computes the rest again: the same values, bit for bit, a
+//! third more work, and the activations of one layer in memory instead of those of all.
+
+/// What is kept of every layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// All activations.
+    Everything,
+    /// What goes into the layer.
+    Inputs,
+}
 
 /// Activations of a micro-batch.
 #[derive(Default)]
 pub(crate) struct Tape {
-    pub(crate) layers: Vec<LayerTape>,
+    /// Input to each layer.
+    pub(crate) inputs: Vec<Vec<f32>>,
+    /// Activations of each layer, or of the layer that was computed last.
+    layers: Vec<LayerTape>,
     /// Output of the last layer, for rows with targets.
     pub(crate) last: Vec<f32>,
 }
@@ -13,8 +27,6 @@ pub(crate) struct Tape {
 /// Activations of a layer.
 #[derive(Default)]
 pub(crate) struct LayerTape {
-    /// Input to the layer.
-    pub(crate) input: Vec<f32>,
     pub(crate) input_scales: Vec<f32>,
     pub(crate) normed_input: Vec<f32>,
     pub(crate) qkv: Vec<f32>,
@@ -34,6 +46,26 @@ pub(crate) struct LayerTape {
     pub(crate) normed_middle: Vec<f32>,
     pub(crate) gate_up: Vec<f32>,
     pub(crate) gated: Vec<f32>,
+}
+
+impl Tape {
+    /// Makes room for so many layers.
+    pub(crate) fn begin(&mut self, layers: usize, keep: Keep) {
+        self.inputs.resize_with(layers, Vec::new);
+        self.layers.resize_with(if keep == Keep::Everything { layers } else { 1 }, LayerTape::default);
+    }
+
+    /// What goes into a layer, its activations, and what comes out of it.
+    pub(crate) fn layer(&mut self, layer: usize) -> (&[f32], &mut LayerTape, &mut Vec<f32>) {
+        let (done, rest) = self.inputs.split_at_mut(layer + 1);
+        let slot = layer.min(self.layers.len() - 1);
+        (&done[layer], &mut self.layers[slot], rest.first_mut().unwrap_or(&mut self.last))
+    }
+
+    /// A layer's activations, if they are there; those of the layer that was computed last are.
+    pub(crate) fn kept(&self, layer: usize) -> &LayerTape {
+        &self.layers[layer.min(self.layers.len() - 1)]
+    }
 }
 
 /// Makes the buffer this long; old values stay, what is new is zero.
