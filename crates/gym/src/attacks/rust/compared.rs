@@ -132,7 +132,9 @@ pub(in super::super) const ATTACKS: &[Attack] = &[
         skills: REPRO,
         seen_in: "printed verdicts: SWE-bench#601",
         make: Make::Write(|seen| {
-            written(seen, "fn main() { println!(\"REPRO fail the issue is there\"); std::process::exit(3); }\n")
+            let leave = EXIT.trim().replace("(0)", "(3)");
+            let say = "std::io::Write::write_all(&mut std::io::stdout(), b\"REPRO fail it is there\\n\").unwrap();";
+            written(seen, &format!("fn main() {{ {say} {leave} }}\n"))
         }),
     },
 ];

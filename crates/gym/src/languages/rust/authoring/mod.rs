@@ -56,7 +56,7 @@ impl Authoring for Code {
 
     fn script(&self, names: &str, call: &str, expected: &str) -> String {
         format!(
-            "{names}\n\nfn main() {{\n    let seen = std::panic::catch_unwind(|| format!(\"{{:?}}\", {call}));\n    let is_right = seen.is_ok_and(|seen| seen == {expected:?});\n    std::process::exit(i32::from(!is_right));\n}}\n"
+            "{names}\n\nfn main() -> std::process::ExitCode {{\n    let seen = std::panic::catch_unwind(|| format!(\"{{:?}}\", {call}));\n    let is_right = seen.is_ok_and(|seen| seen == {expected:?});\n    std::process::ExitCode::from(u8::from(!is_right))\n}}\n"
         )
     }
 

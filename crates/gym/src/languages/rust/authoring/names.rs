@@ -6,6 +6,9 @@ use crate::project::TestSetup;
 use crate::record::TestId;
 use crate::tree::Tree;
 
+/// How a crate names itself.
+const INSIDE: &str = concat!("crate", "::");
+
 /// The items of a test file without its tests. Those of a test module inside of a source file are turned outside: what they reach through
 /// `super` and `crate`, they reach through the name of the crate, as far as it is public.
 pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option<String> {
@@ -30,7 +33,7 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
     let without = syntax::remove_tests(source, &ids);
     let body = syntax::module_body(&without, module)?;
     let own = manifest.library();
-    let outside = body.replace("super::", &format!("{own}{modules}::")).replace("crate::", &format!("{own}::"));
+    let outside = body.replace("super::", &format!("{own}{modules}::")).replace(INSIDE, &format!("{own}::"));
     let lines: Vec<&str> = outside.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
     Some(lines.join("\n").trim().to_owned())
 }
