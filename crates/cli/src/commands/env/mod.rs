@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
 
-/// List what the cache keeps of environments and trees, and remove what nobody asks for any more
+/// List what the cache keeps of environments and trees, and remove what is not used
 ///
 /// What is removed is made again when it is needed; packages are then fetched again.
 #[derive(clap::Args)]
