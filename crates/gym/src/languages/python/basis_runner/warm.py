@@ -48,6 +48,8 @@ def prepare(head):
     path = list(sys.path)
     sys.path.extend(head.get("packages", []))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    import inspect
+
     import basis_runner.reporter as runner
     import pytest
 
@@ -55,6 +57,8 @@ def prepare(head):
     for name in ("assertion.rewrite", "capture", "doctest", "faulthandler", "junitxml", "logging", "monkeypatch", "python",
                  "recwarn", "skipping", "terminal", "tmpdir", "unittest", "warnings"):
         __import__("_pytest." + name)
+    # To show where a test failed the module of a file is looked up, and then the files of all modules are found out and remembered.
+    inspect.getmodule(compile("", "<none>", "exec"))
     sys.path[:] = path
     return runner
 
