@@ -8,6 +8,7 @@ use super::groups::{Controller, Group, Groups};
 use super::lease::Lease;
 use super::process::Spawner;
 use super::protocol::{BoxSpec, Channel, KeeperReply, KeeperRequest};
+use super::template::Target;
 use crate::{SandboxError, SandboxSpec};
 
 /// Makes boxes; can be asked from any thread. Dropping it ends the spawner and every box.
@@ -24,6 +25,8 @@ pub(super) struct Keeper {
     control: Channel,
     /// Whether it holds descriptors of its box.
     holds: Cell<bool>,
+    /// The mount points of its last box, for which it is prepared.
+    targets: Vec<Target>,
     group: Group,
 }
 
@@ -154,16 +157,24 @@ impl Client {
     /// Takes a keeper whose box is gone.
     pub(super) fn give_back(&self, keeper: Keeper) {
         const KEPT: usize = 256;
+        // A box that waits weighs as much as an idle sandbox.
+        const PREPARED: usize = 64;
         let mut idle = lock(&self.idle);
+        if idle.len() < PREPARED {
+            keeper.prepare();
+        }
         if idle.len() < KEPT {
             idle.push(keeper);
         }
     }
 
-    /// A keeper without a box, whose group is for such limits.
+    /// A keeper without a box, whose group is for such limits; rather one that is prepared for such a box.
     fn take_idle(&self, spec: &BoxSpec) -> Option<Keeper> {
+        let targets = spec.targets();
+        let fits = |keeper: &Keeper| keeper.group.fits(&spec.limits);
         let mut idle = lock(&self.idle);
-        let fitting = idle.iter().rposition(|keeper| keeper.group.fits(&spec.limits))?;
+        let prepared = idle.iter().rposition(|keeper| fits(keeper) && keeper.targets == targets);
+        let fitting = prepared.or_else(|| idle.iter().rposition(fits))?;
         Some(idle.swap_remove(fitting))
     }
 
@@ -171,7 +182,7 @@ impl Client {
         let (pid, control) = self.fork_keeper(spec)?;
         let group = self.groups.add(pid, spec.limits.millicpus.is_some());
         let group = group.map_err(|error| SandboxError::system("make a control group for a sandbox", error))?;
-        Ok(Keeper { control, holds: Cell::new(false), group })
+        Ok(Keeper { control, holds: Cell::new(false), targets: spec.targets(), group })
     }
 
     fn fork_keeper(&self, spec: &BoxSpec) -> Result<(i32, Channel), SandboxError> {
@@ -200,9 +211,16 @@ impl Keeper {
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
         let limited = self.group.limit(&spec.limits);
         limited.map_err(|error| SandboxError::system("limit a sandbox by its control group", error))?;
+        self.targets = spec.targets();
         let [process, channel] =
             super::process::exactly(self.ask(&KeeperRequest::Create(Box::new(spec.clone())), &[])?)?;
         Ok((process, Channel::new(channel)))
+    }
+
+    /// Has it make ahead what its next box needs.
+    fn prepare(&self) {
+        // One that is gone is noticed when it is needed.
+        let _ = self.control.send(&KeeperRequest::Prepare, &[]);
     }
 
     /// The descriptors that come with the answer.

@@ -10,21 +10,39 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::command::{self, Start};
-use super::keeper::Trees;
-use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
+use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, DESCRIPTORS, Doing, Failure};
 use super::syscalls::Filter;
+use super::trees::Trees;
 use super::{beneath, confine, setup, shell, sys, watch};
 
-/// Becomes the box of `spec` and serves until the controller is gone.
-pub(super) fn run(spec: &BoxSpec, trees: Trees, filter: &Filter, born: setup::Born, channel: Channel) -> ! {
+/// Becomes a box, once its keeper says which one, and serves until the controller is gone.
+pub(super) fn run(filter: &Filter, born: setup::Born, channel: Channel) -> ! {
     // Signals that would end any other process, also that of a panic, do nothing to PID 1.
     std::panic::set_hook(Box::new(|_| sys::exit(101)));
+    // With a copy of the keeper's end, a box whose keeper is killed now would wait for it forever.
+    let [channel] = keep_only([channel.into_fd()]);
+    let channel = Channel::new(channel);
     let begun = setup::begin(born);
     if !matches!(channel.receive(), Ok(Some((BoxRequest::Start, _)))) {
         sys::exit(1);
     }
-    let view = begun.and_then(|()| setup::set_up(spec, trees, &channel));
-    begin(spec, view, confine::Keep::Rights, filter, channel)
+    let stage = begun.and_then(|()| setup::set_up());
+    let (spec, trees) = hear_what_to_be(&channel);
+    let view = stage.and_then(|stage| setup::complete(&spec, trees?, stage, &channel));
+    begin(&spec, view, confine::Keep::Rights, filter, channel)
+}
+
+/// Waits for a specification and what it needs.
+fn hear_what_to_be(channel: &Channel) -> (Box<BoxSpec>, Result<Trees, Failure>) {
+    let Ok(Some((BoxRequest::Begin(spec), mut sent))) = channel.receive() else { sys::exit(1) };
+    for _ in 1..Trees::count(&spec).div_ceil(DESCRIPTORS) {
+        match channel.receive() {
+            Ok(Some((BoxRequest::More, more))) => sent.extend(more),
+            _ => sys::exit(1),
+        }
+    }
+    let trees = Trees::of(&spec, sent);
+    (spec, trees)
 }
 
 /// Becomes the first process of a container, whose mounts others have made, and serves until the controller is gone.
@@ -111,7 +129,7 @@ impl<'a> Init<'a> {
 
     fn answer(&mut self, request: BoxRequest, descriptors: Vec<OwnedFd>) {
         match request {
-            BoxRequest::Start | BoxRequest::Begin(_) | BoxRequest::Make(_) | BoxRequest::Filled => {}
+            BoxRequest::Start | BoxRequest::Begin(_) | BoxRequest::More | BoxRequest::Make(_) | BoxRequest::Filled => {}
             BoxRequest::Execute { argv, env, cwd } => {
                 self.crowded = false;
                 match self.start_command(&argv, &env, cwd.as_deref(), descriptors) {

@@ -6,23 +6,17 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
+use super::blank::Blank;
 use super::events::{self, Event};
-use super::protocol::{BoxRequest, BoxSpec, Channel, Doing, Failure, KeeperReply, KeeperRequest};
+use super::protocol::{BoxSpec, Channel, Doing, Failure, KeeperReply, KeeperRequest};
 use super::setup::Born;
-use super::sys::{self, Cloned};
 use super::syscalls::Filter;
-use super::template::{self, Templates};
-use super::userns::{self, Identities, Maps, Owner};
-use super::{grip, init, namespaces};
-
-/// Host directories ready to be mounted, in the order of the specification.
-pub(super) struct Trees {
-    pub(super) root: Vec<OwnedFd>,
-    pub(super) layers: Vec<OwnedFd>,
-    pub(super) mounts: Vec<OwnedFd>,
-}
+use super::template::{self, Target, Templates};
+use super::trees::Trees;
+use super::userns::{Identities, Maps, Owner};
+use super::{grip, namespaces, sys};
 
 /// Serves the controller on `control` until it is gone; `open` are descriptors of the spawner that it must not hold.
 pub(super) fn run(
@@ -37,8 +31,10 @@ pub(super) fn run(
     sys::close_foreign(open);
     let served = start().and_then(|children| {
         let (host, mapped) = (identities.host(slot), identities.are_mapped());
-        let (maps, held) = (Maps::default(), Vec::new());
-        Keeper { control, controller, children, templates, maps, host, mapped, filter, held, is_ready: false }.serve()
+        let (maps, held, last) = (Maps::default(), Vec::new(), Vec::new());
+        let (blank, is_fresh) = (None, false);
+        Keeper { control, controller, children, templates, maps, host, mapped, filter, held, last, blank, is_fresh }
+            .serve()
     });
     // What runs below dies with this process.
     sys::exit(i32::from(served.is_err()))
@@ -64,8 +60,12 @@ struct Keeper<'a> {
     filter: &'a Filter,
     /// Of the box, in place of the controller: its pidfd, its working directory and its tmpfs.
     held: Vec<OwnedFd>,
-    /// Whether it is in namespaces that no box was in.
-    is_ready: bool,
+    /// The mount points of the last box, which are probably those of the next one.
+    last: Vec<Target>,
+    /// The next box, if it was made ahead.
+    blank: Option<Blank>,
+    /// Whether it is in namespaces that nothing ran in.
+    is_fresh: bool,
 }
 
 impl Keeper<'_> {
@@ -73,7 +73,7 @@ impl Keeper<'_> {
         loop {
             match events::next::<KeeperRequest>(&self.control, self.controller, &self.children)? {
                 Event::Request(request, descriptors) => self.answer(request, descriptors),
-                Event::Ended(_) => self.prepare(),
+                Event::Ended(_) => {}
                 Event::Alone => return Ok(()),
             }
         }
@@ -81,8 +81,9 @@ impl Keeper<'_> {
 
     /// Makes for the next box what can be made ahead, unless somebody waits.
     fn prepare(&mut self) {
-        if !self.is_ready && events::is_quiet(&self.control) {
-            self.is_ready = namespaces::renew().is_ok();
+        if self.blank.is_none() && events::is_quiet(&self.control) {
+            // What fails now is tried again when it is needed, and told then.
+            self.blank = self.make(self.last.clone()).ok();
         }
     }
 
@@ -98,6 +99,7 @@ impl Keeper<'_> {
                 if self.held.len() == 3 { Ok(Vec::new()) } else { Err(lacking("hold descriptors of a box")) }
             }
             KeeperRequest::Lend => return self.lend(),
+            KeeperRequest::Prepare => return self.prepare(),
             KeeperRequest::Kill => self.kill(),
             KeeperRequest::Forget => {
                 self.held.clear();
@@ -129,31 +131,31 @@ impl Keeper<'_> {
     }
 
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), Failure> {
+        let targets = spec.targets();
         let trees = self.open_trees(spec)?;
-        let (ours, theirs) = Channel::pair().doing(|| "make a socket pair".into())?;
-        // Without the rights for it the box makes its own.
-        let born = if self.is_ready || namespaces::renew().is_ok() { Born::Inside } else { Born::Outside };
-        self.is_ready = false;
-        let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID;
-        // The child must never come back here: it would leave the template for the host's view.
-        let clone = || match sys::clone(namespaces)? {
-            Cloned::Child => {
-                // With a copy of the keeper's end, a box whose keeper is killed now would wait for it forever.
-                sys::close_foreign(&[ours.as_fd()]);
-                init::run(spec, trees, self.filter, born, theirs)
+        if let Some(blank) = self.blank.take() {
+            if !blank.has(&targets) {
+                blank.discard()?;
+            } else if let Ok(made) = self.hand_out(blank, spec, &trees) {
+                return Ok(made);
             }
-            Cloned::Parent { pid, pidfd } => Ok::<_, std::io::Error>((pid, pidfd)),
-        };
-        let (pid, pidfd) = self.templates.inside(&spec.targets(), clone)?.doing(|| "clone a box".into())?;
-        let started = userns::write_maps(pid, (userns::INSIDE, userns::INSIDE), self.host)
-            .and_then(|()| ours.send(&BoxRequest::Start, &[]).doing(|| "start a box".into()));
-        if started.is_err()
-            && let Some(pid) = Pid::from_raw(pid)
-        {
-            // Not collected yet, so the number is still its own.
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            // It died while it waited; the next one is new.
         }
-        started.map(|()| (pidfd, ours))
+        let blank = self.make(targets)?;
+        self.hand_out(blank, spec, &trees)
+    }
+
+    fn make(&mut self, targets: Vec<Target>) -> Result<Blank, Failure> {
+        self.is_fresh = self.is_fresh || namespaces::renew().is_ok();
+        // Without the rights for it the box makes its own.
+        let born = if self.is_fresh { Born::Inside } else { Born::Outside };
+        Blank::new(self.templates, targets, self.host, self.filter, born)
+    }
+
+    fn hand_out(&mut self, blank: Blank, spec: &BoxSpec, trees: &Trees) -> Result<(OwnedFd, Channel), Failure> {
+        self.is_fresh = false;
+        self.last = spec.targets();
+        blank.become_box(spec, trees)
     }
 
     fn open_trees(&mut self, spec: &BoxSpec) -> Result<Trees, Failure> {

@@ -3,7 +3,8 @@
 //! Four kinds of process take part. The **controller** is the program that links this crate. It starts one small
 //! **spawner** (its own executable again, caught before `main`), which forks **keepers**. A keeper sits in a control
 //! group and clones one **box** at a time: PID 1 of fresh user, pid, mount, net, ipc, uts and cgroup namespaces, which
-//! builds the file view and then runs commands on request. The last four of them its keeper made ahead.
+//! builds the file view and then runs commands on request. When a box has gone, its keeper makes the next one ahead, as
+//! far as no specification concerns it.
 //!
 //! A box has one identity, the user `user`. Files are its own if they belong to the owner of their layer; other files
 //! of a layer are shown as `nobody`'s, and a box cannot change those.
@@ -12,6 +13,7 @@
 
 pub(super) mod backend;
 mod beneath;
+mod blank;
 mod capture;
 mod changes;
 pub(super) mod client;
@@ -41,6 +43,7 @@ mod survey;
 pub(super) mod sys;
 mod syscalls;
 pub(super) mod template;
+mod trees;
 mod unlock;
 pub(super) mod userns;
 mod watch;

@@ -1,8 +1,8 @@
 //! The namespaces of a box that nothing in a specification concerns: net, ipc, uts and cgroup.
 //!
-//! They take a third of the time that a box takes, the network more than all others. So a keeper moves into fresh ones when a box has
-//! ended, and its next box is born in them. They belong to the keeper's user namespace: the box has no rights over them, not even
-//! before it drops its capabilities. A keeper does nothing in them itself, and never has two boxes in the same ones.
+//! They take a third of the time that a box takes, the network more than all others. A keeper moves into fresh ones, and its next box
+//! is born in them. They belong to the keeper's user namespace: the box has no rights over them, not even before it drops its
+//! capabilities. A keeper does nothing in them itself, and commands of two boxes are never in the same ones.
 
 use super::protocol::{Doing, Failure};
 use super::sys;

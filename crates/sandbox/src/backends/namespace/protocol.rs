@@ -88,7 +88,7 @@ pub(super) enum SpawnerReply {
     Failed(Failure),
 }
 
-/// Controller to keeper. Each one is answered.
+/// Controller to keeper. Each one but the last is answered.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum KeeperRequest {
     /// Make a box. Beside the answer: its pidfd and the channel to it.
@@ -101,6 +101,8 @@ pub(super) enum KeeperRequest {
     Kill,
     /// Let go of the descriptors that are held.
     Forget,
+    /// The box is gone and nobody needs another one at once: make ahead what can be.
+    Prepare,
 }
 
 /// Keeper to controller.
@@ -110,13 +112,15 @@ pub(super) enum KeeperReply {
     Failed(Failure),
 }
 
-/// Controller to box; the first one comes from its keeper.
+/// Controller to box; the first ones come from its keeper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::backends) enum BoxRequest {
     /// The identity maps are written.
     Start,
-    /// To the first process of a container: the mounts are made.
+    /// Become this box. Beside it: what it mounts, unless that is done already, as in a container.
     Begin(Box<BoxSpec>),
+    /// Beside it: more of what it mounts.
+    More,
     /// Beside it: stdin, stdout, stderr and, if wanted, the report channel.
     Execute { argv: Vec<String>, env: BTreeMap<String, String>, cwd: Option<String> },
     /// Start the shell. Beside it: stdout, stderr, what it reads lines from and writes statuses to.
@@ -175,6 +179,9 @@ pub(in crate::backends) struct Failure {
     pub(in crate::backends) path: Option<PathBuf>,
 }
 
+/// How many descriptors there may be beside one message.
+pub(super) const DESCRIPTORS: usize = 32;
+
 /// One end of a connection.
 #[derive(Debug)]
 pub(in crate::backends) struct Channel(OwnedFd);
@@ -203,10 +210,13 @@ impl Channel {
         let mut frame = Vec::with_capacity(body.len() + 4);
         frame.extend_from_slice(&u32::try_from(body.len()).map_err(io::Error::other)?.to_le_bytes());
         frame.extend_from_slice(&body);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
-            assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)), "at most four descriptors a frame");
+            assert!(
+                ancillary.push(SendAncillaryMessage::ScmRights(descriptors)),
+                "at most so many descriptors a frame"
+            );
         }
         let sent =
             retry(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL))?;
@@ -224,7 +234,7 @@ impl Channel {
     /// The next message, or `None` when the other end is gone.
     pub(in crate::backends) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut header = [0; 4];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let received = retry(|| {
             let mut parts = [IoSliceMut::new(&mut header)];

@@ -11,9 +11,9 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
 
 use super::entries;
-use super::keeper::Trees;
 use super::layout::{self, STAGE, is_below};
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
+use super::trees::Trees;
 use super::{namespaces, root, sys, template, userns};
 
 /// What the controller gets to look at the box from outside.
@@ -49,10 +49,27 @@ pub(super) fn begin(born: Born) -> Result<(), Failure> {
     mask()
 }
 
-/// Turns it into the box of `spec`, now that it can have its identity.
-pub(super) fn set_up(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
+/// Takes the identity and makes the private directories, whatever the specification will be.
+pub(super) fn set_up() -> Result<OwnedFd, Failure> {
     take_identity()?;
-    mount_all(spec, trees, channel)
+    make_stage()
+}
+
+/// Turns a process that is set up, with its tmpfs `stage`, into the box of `spec`.
+pub(super) fn complete(spec: &BoxSpec, trees: Trees, stage: OwnedFd, channel: &Channel) -> Result<View, Failure> {
+    limit_stage(spec)?;
+    if spec.filled {
+        fill(&stage, channel)?;
+    }
+    let root = if trees.root.is_empty() { None } else { Some(root::mount(&trees.root)?) };
+    let lower = attach_layers(&trees.layers, "")?;
+    mount_targets(spec, &trees.mounts, &lower, root.as_ref())?;
+    std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
+    rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
+    if let Some(root) = root {
+        root::enter(&root)?;
+    }
+    Ok(View { workdir: open_directory(&spec.workdir)?, stage })
 }
 
 /// Hides what `proc` tells about the machine, and keeps its settings from being written.
@@ -81,32 +98,28 @@ fn take_identity() -> Result<(), Failure> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(|| "become undumpable".into())
 }
 
-fn mount_all(spec: &BoxSpec, trees: Trees, channel: &Channel) -> Result<View, Failure> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let size = spec.limits.disk_bytes.max(64 << 10);
-    let options = format!("mode=755,size={size},nr_inodes={}", inodes(spec.limits.files));
-    mount("tmpfs", STAGE, flags, &options)?;
+/// Mounts the tmpfs of the box and enters it.
+fn make_stage() -> Result<OwnedFd, Failure> {
+    mount("tmpfs", STAGE, STAGE_FLAGS, "mode=755,size=64k,nr_inodes=32")?;
     std::env::set_current_dir(STAGE).doing(|| "enter the stage".into())?;
     for (name, mode) in layout::FILES_OF_BOX.iter().chain(&[("work", 0o755), ("root-work", 0o755)]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755)).doing(|| format!("make {name}"))?;
         rustix::fs::chmod(*name, Mode::from_raw_mode(*mode)).doing(|| format!("open {name}"))?;
     }
-    let stage = open_directory(".")?;
-    if spec.filled {
-        fill(&stage, channel)?;
-    }
     for (name, target) in [("tmp", "/tmp"), ("tmp", "/var/tmp"), ("shm", "/dev/shm")] {
         rustix::mount::mount_bind(name, target).doing(|| format!("mount {target}"))?;
     }
-    let root = if trees.root.is_empty() { None } else { Some(root::mount(&trees.root)?) };
-    let lower = attach_layers(&trees.layers, "")?;
-    mount_targets(spec, &trees.mounts, &lower, root.as_ref())?;
-    std::env::set_current_dir("/").doing(|| "leave the stage".into())?;
-    rustix::mount::unmount(STAGE, UnmountFlags::DETACH).doing(|| "remove the stage".into())?;
-    if let Some(root) = root {
-        root::enter(&root)?;
-    }
-    Ok(View { workdir: open_directory(&spec.workdir)?, stage })
+    open_directory(".")
+}
+
+const STAGE_FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+
+/// Gives the tmpfs its limits.
+fn limit_stage(spec: &BoxSpec) -> Result<(), Failure> {
+    let size = spec.limits.disk_bytes.max(64 << 10);
+    let options = format!("size={size},nr_inodes={}", inodes(spec.limits.files));
+    let options = std::ffi::CString::new(options).expect("options have no NUL");
+    rustix::mount::mount_remount(STAGE, STAGE_FLAGS, options).doing(|| "limit the files of a box".into())
 }
 
 /// Makes the files that the controller takes from another box.
