@@ -66,7 +66,7 @@ fn next(queue: &Mutex<Queue>, stop: &AtomicBool) -> Option<Job> {
     if stop.load(Ordering::Relaxed) {
         return None;
     }
-    lock(queue).next()
+    lock(queue).take_next()
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {

@@ -44,7 +44,7 @@ impl Queue {
     }
 
     /// The job to start now.
-    pub fn next(&mut self) -> Option<Job> {
+    pub fn take_next(&mut self) -> Option<Job> {
         let index = self.same_task().or_else(|| self.whose_turn())?;
         let skill = &mut self.skills[index];
         let job = skill.jobs.pop_front()?;
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn take(queue: &mut Queue, count: usize) -> String {
-        let taken = (0..count).map_while(|_| queue.next());
+        let taken = (0..count).map_while(|_| queue.take_next());
         taken.map(|job| format!("{}{}", job.task.id, job.sample)).collect::<Vec<_>>().join(" ")
     }
 

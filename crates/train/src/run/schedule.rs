@@ -52,7 +52,7 @@ impl Schedule {
     /// The next job to start and its iteration: the oldest iteration comes first.
     pub fn start(&mut self) -> Option<(u32, Job)> {
         let first = self.finished + 1;
-        self.open.iter_mut().zip(first..).find_map(|(open, iteration)| Some((iteration, open.queue.next()?)))
+        self.open.iter_mut().zip(first..).find_map(|(open, iteration)| Some((iteration, open.queue.take_next()?)))
     }
 
     /// A job of `iteration` is over after `took`.
