@@ -29,6 +29,8 @@ struct Package {
     #[serde(default)]
     license: Option<toml::Value>,
     #[serde(default)]
+    edition: Option<toml::Value>,
+    #[serde(default)]
     build: Option<toml::Value>,
 }
 
@@ -112,6 +114,12 @@ impl Manifest {
     pub(super) fn library(&self) -> String {
         let own = self.raw.lib.as_ref().and_then(|lib| lib.name.clone());
         own.unwrap_or_else(|| self.name.clone()).replace('-', "_")
+    }
+
+    /// Whether other crates have to be named before they are used, as in the first edition of the language.
+    pub(super) fn names_crates(&self) -> bool {
+        let edition = self.raw.package.as_ref().and_then(|package| package.edition.as_ref());
+        edition.is_none_or(|edition| edition.as_str() == Some("2015"))
     }
 
     /// The first file of the library.

@@ -99,6 +99,9 @@ pub(super) fn choose(
     candidates.truncate(MOST_CANDIDATES);
     let documented = documented(target);
     let all: Vec<String> = documented.iter().chain(&candidates).cloned().collect();
+    if all.is_empty() {
+        return Err(Rejection::new("few_variants", "no test makes a call of it that can be written down"));
+    }
     let mut sites: Vec<_> = languages::mutations(&target.path, &target.source)
         .into_iter()
         .filter(|site| site.function == target.function)

@@ -35,7 +35,8 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
     let own = manifest.library();
     let outside = body.replace("super::", &format!("{own}{modules}::")).replace(INSIDE, &format!("{own}::"));
     let lines: Vec<&str> = outside.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
-    Some(lines.join("\n").trim().to_owned())
+    let named = if manifest.names_crates() { format!("extern crate {own};\n") } else { String::new() };
+    Some(format!("{named}{}", lines.join("\n").trim()))
 }
 
 #[cfg(test)]
@@ -67,5 +68,10 @@ mod tests {
             Some("use caps::report::*;\n    use caps::cap_value;".replace("\n    ", "\n").as_str())
         );
         assert_eq!(names("src/lib.rs", text, "src/lib.rs").expect("it has some").lines().next(), Some("use caps::*;"));
+        let mut project = testkit::rust_project();
+        project.tree.insert("src/lib.rs", text);
+        project.tests.requirements[0] = "[package]\nname = \"caps\"\n".to_owned();
+        let first_edition = from_outside(&project.tree, &project.tests, "src/lib.rs").expect("it has some");
+        assert!(first_edition.starts_with("extern crate caps;\nuse caps::*;"), "{first_edition}");
     }
 }
