@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use basis_gym::formats::FormatError;
 use basis_gym::languages::python::PythonError;
 use basis_gym::store::StoreError;
 use basis_sandbox::SandboxError;
@@ -162,13 +163,28 @@ impl From<SandboxError> for Failure {
     }
 }
 
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        let kind = match &error {
+            FormatError::Taken(_)
+            | FormatError::Nothing { .. }
+            | FormatError::Field { .. }
+            | FormatError::File { .. }
+            | FormatError::Source(_)
+            | FormatError::Blob(_) => Kind::Input,
+            FormatError::Io(_) => Kind::Machine,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let kind = match &error {
             EngineError::Unknown { .. } => Kind::Usage,
             EngineError::Damaged { .. } | EngineError::Invalid { .. } | EngineError::TooLong { .. } => Kind::Input,
             EngineError::Io { .. } => Kind::Machine,
-            EngineError::NotFinite { .. } => Kind::Policy,
+            EngineError::NotFinite { .. } | EngineError::Remote { .. } => Kind::Policy,
         };
         Self::from_error(kind, error)
     }

@@ -3,7 +3,8 @@
 //! In reading order: the nouns ([`tree`], [`project`], [`record`], [`task`], [`episode`]); where projects come from
 //! ([`sources`]) and how bugs get into them ([`mutation`], [`languages`]); what is asked and how it is graded
 //! ([`skills`], [`grade`], [`gate`], [`attacks`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
-//! ([`store`]). This crate never prints, never reads the environment and never exits.
+//! ([`store`]), how others read and write it ([`formats`]) and how
+//! agents of others are listened to ([`gateway`], [`serve`]). This crate never prints, never reads the environment and never exits.
 
 pub mod agent;
 pub mod attacks;
@@ -14,7 +15,9 @@ pub mod draft;
 pub mod embedded;
 pub mod episode;
 pub mod factory;
+pub mod formats;
 pub mod gate;
+pub mod gateway;
 pub mod grade;
 pub mod instruction;
 pub mod issue;
@@ -27,6 +30,7 @@ pub mod project;
 pub mod record;
 pub mod regrade;
 pub mod rollout;
+pub mod serve;
 pub mod skills;
 pub mod sources;
 pub mod stats;

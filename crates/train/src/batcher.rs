@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::engines::{Next, SampleQueue, SampleRequest, Sampled};
+use crate::engines::{Engine, EngineError, Next, SampleQueue, SampleRequest, Sampled};
 
 /// See the module.
 pub struct Batcher {
@@ -173,6 +173,59 @@ impl SampleQueue for Batcher {
             // The asking thread may be gone; then nobody needs the answer.
             let _ = sender.send(Answer { sampled, version });
         }
+    }
+}
+
+/// Runs `body` while `engine` serves the queue on a thread of its own; returns what `body` gave, and how sampling ended. However either
+/// of them ends, nobody waits for it.
+pub fn while_sampling<T>(
+    engine: &mut dyn Engine,
+    batcher: &Batcher,
+    body: impl FnOnce() -> T,
+) -> (T, Result<(), EngineError>) {
+    std::thread::scope(|scope| {
+        let sampling = scope.spawn(|| {
+            let _guard = Abandon(batcher);
+            let outcome = serve(engine, batcher);
+            if let Err(error) = &outcome {
+                batcher.abandon(&error.to_string());
+            }
+            outcome
+        });
+        let value = {
+            let _guard = Close(batcher);
+            body()
+        };
+        let outcome = sampling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (value, outcome)
+    })
+}
+
+/// Samples until the queue is closed, with newer weights whenever some are announced.
+fn serve(engine: &mut dyn Engine, batcher: &Batcher) -> Result<(), EngineError> {
+    loop {
+        engine.sample(batcher)?;
+        let Some(dir) = batcher.announcement() else { return Ok(()) };
+        engine.load(&dir)?;
+        batcher.resume(engine.info().weight_version);
+    }
+}
+
+/// However the sampling thread ends, nobody waits for it.
+struct Abandon<'a>(&'a Batcher);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon("the engine stopped sampling");
+    }
+}
+
+/// However those who ask end, the sampling thread ends too.
+struct Close<'a>(&'a Batcher);
+
+impl Drop for Close<'_> {
+    fn drop(&mut self) {
+        self.0.close("the rollout is over");
     }
 }
 

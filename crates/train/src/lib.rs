@@ -1,7 +1,8 @@
 //! From graded episodes to new weights; the only crate with tensors, and those live only in `engines/`.
 //!
 //! In reading order: how conversations become ids ([`tokenizer`], [`renderer`]); what samples and trains ([`engines`]); how
-//! episodes reach it ([`policy`], [`batcher`]); what is learned from them ([`algo`], [`batch`]); the two ways of training
+//! episodes and agents of others reach it ([`policy`], [`upstream`], [`batcher`]), and programs that train elsewhere
+//! ([`tinker_server`]); what is learned from them ([`algo`], [`batch`]); the two ways of training
 //! ([`sft`], [`run`]).
 
 pub mod algo;
@@ -15,4 +16,6 @@ pub mod run;
 pub mod sft;
 #[cfg(test)]
 mod testing;
+pub mod tinker_server;
 pub mod tokenizer;
+pub mod upstream;

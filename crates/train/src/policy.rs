@@ -14,7 +14,7 @@ use basis_gym::policy::{Action, Policy, PolicyError, Session};
 use basis_gym::task::Task;
 use serde::{Deserialize, Serialize};
 
-use crate::batcher::{Answer, Batcher};
+use crate::batcher::{Answer, Batcher, while_sampling};
 use crate::engines::{Engine, EngineError, Info, SampleRequest};
 use crate::renderer::Renderer;
 
@@ -47,51 +47,7 @@ pub fn with_policy<T>(
     body: impl FnOnce(&EnginePolicy) -> T,
 ) -> (T, Result<(), EngineError>) {
     let policy = EnginePolicy::new(&engine.info(), renderer, options);
-    let batcher = &policy.shared.batcher;
-    std::thread::scope(|scope| {
-        let sampling = scope.spawn(|| {
-            let _guard = Abandon(batcher);
-            let outcome = sample(engine, batcher);
-            if let Err(error) = &outcome {
-                batcher.abandon(&error.to_string());
-            }
-            outcome
-        });
-        let value = {
-            let _guard = Close(batcher);
-            body(&policy)
-        };
-        let outcome = sampling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (value, outcome)
-    })
-}
-
-/// Samples until the queue is closed, with newer weights whenever some are announced.
-fn sample(engine: &mut dyn Engine, batcher: &Batcher) -> Result<(), EngineError> {
-    loop {
-        engine.sample(batcher)?;
-        let Some(dir) = batcher.announcement() else { return Ok(()) };
-        engine.load(&dir)?;
-        batcher.resume(engine.info().weight_version);
-    }
-}
-
-/// However the sampling thread ends, nobody waits for it.
-struct Abandon<'a>(&'a Batcher);
-
-impl Drop for Abandon<'_> {
-    fn drop(&mut self) {
-        self.0.abandon("the engine stopped sampling");
-    }
-}
-
-/// However the rollout ends, the sampling thread ends too.
-struct Close<'a>(&'a Batcher);
-
-impl Drop for Close<'_> {
-    fn drop(&mut self) {
-        self.0.close("the rollout is over");
-    }
+    while_sampling(engine, &policy.shared.batcher, || body(&policy))
 }
 
 /// See the module.

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::funnel::Stage;
-use super::mine::Crew;
-use super::steps::Bench;
+use super::mine::{Crew, draws};
+use super::steps::{Bench, build, chosen, keep};
 use super::{Recipe, Yield};
 use crate::grade::Workshop;
 use crate::parallel;
 use crate::record::BugRecord;
+use crate::skills::Rejection;
 use crate::sources::git::{Commit, Repository};
 use crate::sources::history::screen;
 use crate::validate::{self, Lab, try_fix, validate_fix};
@@ -81,6 +82,32 @@ pub(super) fn records(
         found.len() < recipe.records
     });
     found
+}
+
+/// Tasks from one commit that is known to be a repair, as the records of a repository are made into tasks. `accept` may refuse or
+/// complete the record that the commit became here.
+pub fn of_commit(
+    workshop: &Workshop,
+    (repository, commit): (&Repository, &Commit),
+    recipe: &Recipe,
+    accept: &mut dyn FnMut(&mut BugRecord) -> Result<(), Rejection>,
+) -> Yield {
+    let mut made = Yield::default();
+    let examined = examine(workshop, repository, commit).map_err(|held| Rejection::new(&held.code, held.detail));
+    let accepted = examined.and_then(|mut record| accept(&mut record).map(|()| record));
+    made.funnel.count(Stage::History, accepted.as_ref().map(drop).map_err(|rejection| rejection.code.as_str()));
+    let record = match accepted {
+        Ok(record) => record,
+        Err(Rejection { code, detail }) => {
+            made.notes.push(format!("{code}: {detail}"));
+            return made;
+        }
+    };
+    for skill in chosen(recipe).filter(|skill| skill.takes_several_files() || record.change.paths().len() == 1) {
+        let built = build(workshop, recipe, skill, &record, &mut draws(recipe.seed, &record, skill));
+        keep(skill, built, &mut made);
+    }
+    made
 }
 
 fn examine(workshop: &Workshop, repository: &Repository, commit: &Commit) -> Result<BugRecord, Held> {

@@ -189,7 +189,7 @@ fn name(batch: &[Mutation]) -> String {
 }
 
 /// The random numbers of the tasks of one skill from one record.
-fn draws(seed: u64, record: &BugRecord, skill: &dyn Skill) -> ChaCha8Rng {
+pub(super) fn draws(seed: u64, record: &BugRecord, skill: &dyn Skill) -> ChaCha8Rng {
     let hash = blake3::hash(format!("{seed} {} {}", record.buggy.id().0, skill.name()).as_bytes());
     ChaCha8Rng::from_seed(*hash.as_bytes())
 }

@@ -15,6 +15,7 @@ mod steps;
 
 pub use attempts::review_attempts;
 pub use funnel::{Funnel, Passage, Stage};
+pub use history::of_commit;
 pub use ledger::{Ledger, LedgerError};
 pub use mine::{Crew, Progress, Quarry, mine};
 pub use sequence::make;

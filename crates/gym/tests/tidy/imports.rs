@@ -63,6 +63,26 @@ const TABLE: &[(&str, &[&str])] = &[
     ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),
     ("store", &["calendar"]),
     ("stats", &[]),
+    ("serve", &[]),
+    // Calls of the two tools are kept as such.
+    ("gateway", &["agent::tools", "serve"]),
+    // The readers gate what they make; the writers say what the graders know to verifiers elsewhere.
+    (
+        "formats",
+        &[
+            "agent::tools",
+            "blobs",
+            "calendar",
+            "draft",
+            "factory",
+            "gate",
+            "grade",
+            "languages",
+            "rollout::World",
+            "skills",
+            "sources",
+        ],
+    ),
 ];
 
 /// Breaches of the table.

@@ -2,6 +2,7 @@
 
 pub mod local;
 pub mod loss;
+pub mod tinker;
 
 use std::path::Path;
 
@@ -265,6 +266,12 @@ pub enum EngineError {
     Invalid {
         /// What is wrong, and what was expected.
         reason: String,
+    },
+    /// A service failed, refuses, or breaks its protocol.
+    #[error("{message}")]
+    Remote {
+        /// The endpoint, what it said, and the next step.
+        message: String,
     },
     /// Loss or gradient is not finite.
     #[error("{what} is not finite; lower the learning rate or check the rewards")]

@@ -45,6 +45,11 @@ const RUNNER_FILES: [(&str, &str); 10] = [
     ("warm.py", include_str!("basis_runner/warm.py")),
 ];
 
+/// The files of the shipped test runner, by name, for those who run it elsewhere.
+pub fn runner_files() -> &'static [(&'static str, &'static str)] {
+    &RUNNER_FILES
+}
+
 /// Compiles the runner once, so that no test run has to; the files never change, so their times need no check.
 const COMPILE: &str = "\
 import py_compile, sys

@@ -20,7 +20,7 @@ pub mod syntax;
 pub mod toolchain;
 pub mod warm;
 
-pub use environment::Environment;
+pub use environment::{Environment, runner_files};
 pub use error::PythonError;
 pub use language::Python;
 pub use run::{run_script, run_tests};

@@ -28,7 +28,7 @@ pub struct Bugfix;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hidden {
-    repair: Repair,
+    pub(crate) repair: Repair,
     /// The failing call and what it should give, for the teacher's check.
     call: String,
     expected: String,

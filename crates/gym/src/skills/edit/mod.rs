@@ -26,7 +26,7 @@ pub struct Edit;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hidden {
-    repair: Repair,
+    pub(crate) repair: Repair,
     /// The contract's example, for the teacher's check.
     call: String,
     expected: String,

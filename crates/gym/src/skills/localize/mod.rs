@@ -27,7 +27,7 @@ pub struct Localize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hidden {
     /// Files that the gold change touches; reverting any of them alone brings a failing test back.
-    gold: BTreeSet<String>,
+    pub(crate) gold: BTreeSet<String>,
     /// The failing call, for the teacher.
     call: String,
 }

@@ -35,13 +35,13 @@ pub struct Repro;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hidden {
     /// The whole buggy tree.
-    buggy: TreeId,
+    pub(crate) buggy: TreeId,
     /// Files that make the buggy tree healthy, and files that rewrite either side without changing its behaviour.
-    fixed: TreeId,
-    buggy_rewrite: Option<TreeId>,
-    fixed_rewrite: Option<TreeId>,
+    pub(crate) fixed: TreeId,
+    pub(crate) buggy_rewrite: Option<TreeId>,
+    pub(crate) fixed_rewrite: Option<TreeId>,
     /// Files that make the buggy tree healthy but for a bug that the issue has nothing to do with.
-    control: Option<TreeId>,
+    pub(crate) control: Option<TreeId>,
     /// The file of the broken function and its name.
     path: String,
     function: String,

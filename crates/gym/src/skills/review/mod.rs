@@ -35,9 +35,9 @@ pub struct Review;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hidden {
     /// Whether the change passes all tests and all probes.
-    label: Judgment,
+    pub(crate) label: Judgment,
     /// The file that the change touches.
-    path: String,
+    pub(crate) path: String,
     /// Tests that the candidate fails; empty when it is correct.
     failing: Vec<String>,
     /// Calls and what they give in healthy code: a right change gives the same, a wrong one does not. Empty where the function

@@ -32,11 +32,11 @@ pub(crate) struct Hidden {
     function: String,
     path: String,
     /// Where the tests are handed in.
-    test_path: String,
+    pub(crate) test_path: String,
     /// Files that rewrite the target without changing its behaviour.
-    rewrites: Vec<TreeId>,
+    pub(crate) rewrites: Vec<TreeId>,
     /// Files that make the target wrong, each in its own way.
-    variants: Vec<TreeId>,
+    pub(crate) variants: Vec<TreeId>,
     /// Calls that together tell the correct code from every variant, and what they give; for the reference and the teacher.
     facts: Vec<(String, String)>,
     /// What the test file of the reference begins with, in languages that need it.

@@ -56,7 +56,8 @@ pub(super) fn git(directory: &Path) -> Command {
 ///
 /// # Errors
 /// [`SourceError::Git`] with the last line of what it said.
-pub(super) fn run(command: &mut Command, input: &str, what: &str) -> Result<Vec<u8>, SourceError> {
+pub(super) fn run(command: &mut Command, input: impl AsRef<[u8]>, what: &str) -> Result<Vec<u8>, SourceError> {
+    let input = input.as_ref();
     let missing = |error: std::io::Error| SourceError::Git {
         what: what.to_owned(),
         reason: format!("the program `git` cannot be started: {error}; install git 2.30 or newer"),
@@ -68,7 +69,7 @@ pub(super) fn run(command: &mut Command, input: &str, what: &str) -> Result<Vec<
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {
             // A program that does not want more has its reasons, which its status tells.
-            let _ = stdin.write_all(input.as_bytes());
+            let _ = stdin.write_all(input);
         });
         child.wait_with_output()
     })?;

@@ -8,7 +8,9 @@ mod log;
 mod objects;
 mod repository;
 mod tree;
+mod write;
 
 pub use log::{Changed, Commit};
 pub use repository::{Repository, address};
 pub use tree::{LeftOut, Snapshot};
+pub use write::{Draft, create, write};

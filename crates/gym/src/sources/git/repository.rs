@@ -7,6 +7,7 @@ use super::command::{git, run};
 use super::log::{self, Commit};
 use super::objects::Objects;
 use super::tree::{self, Snapshot};
+use super::write::{Draft, write};
 use crate::sources::SourceError;
 use crate::tree::LayerStore;
 
@@ -102,6 +103,25 @@ impl Repository {
         let bytes = self.objects.lock().expect("no panic while locked").read(commit, "commit")?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.split_once("\n\n").map_or_else(String::new, |(_, message)| message.to_owned()))
+    }
+
+    /// A commit as it is stored, with what it changes.
+    ///
+    /// # Errors
+    /// [`SourceError::Git`] when it is not there.
+    pub fn commit(&self, id: &str) -> Result<Commit, SourceError> {
+        let id = find(&self.directory, id, &self.url)?;
+        let found = log::read(&self.directory, &id, 1, true, &self.url)?.pop();
+        found.ok_or_else(|| SourceError::Git { what: self.url.clone(), reason: format!("it has no commit `{id}`") })
+    }
+
+    /// Keeps a tree as a commit of our copy, under a name that no fetch takes away.
+    ///
+    /// # Errors
+    /// [`SourceError::Git`].
+    pub fn keep(&self, name: &str, draft: &Draft<'_>) -> Result<Commit, SourceError> {
+        let id = write(&self.directory, &format!("refs/basis/kept/{name}"), draft)?;
+        self.commit(&id)
     }
 
     /// The last component of its address.
