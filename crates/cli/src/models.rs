@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use basis_gym::blobs::write_atomically;
+use basis_train::engines::tinker::{Reduction, Tinker, TinkerConfig};
 use basis_train::engines::{self, Engine, Lora, Options, Precision};
+use basis_train::policy::SamplingOptions;
 use basis_train::renderer::{self, Renderer};
 
 use crate::context::Context;
@@ -69,6 +71,70 @@ pub(crate) fn digest(dir: &Path) -> Result<String, Failure> {
     let names = ["adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json"];
     let found = names.map(|name| dir.join(name)).into_iter().find(|path| path.is_file());
     results::digest_of_file(&found.unwrap_or_else(|| dir.join("model.safetensors")))
+}
+
+/// Which engine samples and trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EngineName {
+    /// The processors of this machine
+    Local,
+    /// A service that speaks the Tinker protocol; its key is taken from TINKER_API_KEY
+    Tinker,
+}
+
+/// A service that trains, and the model to ask it for.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Service {
+    /// What samples and trains
+    #[arg(long, value_enum, default_value = "local")]
+    engine: EngineName,
+    /// For `tinker`: address of the service, such as `http://localhost:8000`
+    #[arg(long, value_name = "URL", required_if_eq("engine", "tinker"))]
+    url: Option<String>,
+    /// For `tinker`: the model to begin with; default: the first that the service offers
+    #[arg(long, value_name = "NAME")]
+    base_model: Option<String>,
+    /// For `tinker`: rank of the adapter that is trained, 0 for all weights where the service can
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    rank: u32,
+}
+
+impl Service {
+    /// Whether it is a service at all; the address then.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.url.as_deref().filter(|_| self.engine == EngineName::Tinker)
+    }
+
+    /// What has to be the same for a run to go on.
+    pub(crate) fn identity(&self) -> String {
+        let base = self.base_model.as_deref().unwrap_or("first");
+        self.address().map_or_else(String::new, |url| format!(" at {url} ({base}, rank {})", self.rank))
+    }
+}
+
+/// Opens the engine that was chosen, to train; text is turned into ids by the model directory in any case.
+pub(crate) fn open_chosen(context: &Context<'_>, service: &Service, dir: &Path) -> Result<Model, Failure> {
+    let Some(url) = service.address() else { return open_to_train(context, dir) };
+    let renderer = renderer::load(dir).kind(Kind::Input)?;
+    let config = TinkerConfig {
+        url: url.to_owned(),
+        key: std::env::var("TINKER_API_KEY").ok().filter(|key| !key.is_empty()),
+        proxy: None,
+        base_model: service.base_model.clone(),
+        rank: service.rank,
+        vocab: renderer.tokenizer().vocab_size(),
+        context: SamplingOptions::default().context,
+        concurrency: 256,
+    };
+    let engine = Tinker::open(&config, Box::new(context.printer.aside()))?;
+    context.printer.say(format_args!(
+        "engine tinker at {url}: losses are {}",
+        match engine.reduction() {
+            Reduction::Sum => "summed over tokens",
+            Reduction::SequenceMean => "averaged over sequences",
+        }
+    ));
+    Ok((Box::new(engine), renderer))
 }
 
 fn start(context: &Context<'_>) -> Result<PathBuf, Failure> {

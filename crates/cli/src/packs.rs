@@ -140,6 +140,12 @@ pub(crate) fn workshop(context: &Context<'_>, packs: &[&Pack]) -> Result<Worksho
     machine::workshop(&context.settings, Arc::new(paths.fold(blobs, Blobs::also_from)))
 }
 
+/// A workshop that reads the trees of no pack.
+pub(crate) fn workshop_without(context: &Context<'_>) -> Result<Workshop, Failure> {
+    let blobs = Blobs::open(machine::cache(&context.settings).join("blobs")).kind(Kind::Machine)?;
+    machine::workshop(&context.settings, Arc::new(blobs))
+}
+
 /// Up to `limit` tasks of each skill (all when 0), of the named skills (all when none is named).
 pub(crate) fn select(pack: &Pack, wanted: &[String], limit: usize) -> Result<Vec<Arc<Task>>, Failure> {
     let known = |name: &String| pack.manifest.counts.contains_key(name);

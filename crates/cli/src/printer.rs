@@ -72,6 +72,16 @@ impl Printer {
         }
     }
 
+    /// The same for threads that outlive this borrow.
+    pub(crate) fn aside(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let (quiet, bars) = (self.quiet, self.bars.clone());
+        move |text| {
+            if !quiet {
+                bars.suspend(|| drop(writeln!(io::stderr().lock(), "{text}")));
+            }
+        }
+    }
+
     /// Tells people what they should act on.
     pub(crate) fn warn(&self, text: impl Display) {
         self.talk(&format!("{} {text}", paint(self.colours.stderr, Style::Yellow, "warning:")));

@@ -8,11 +8,14 @@ mod config;
 mod doctor;
 mod env;
 mod eval;
+mod export;
 mod gate;
+mod import;
 mod mine;
 mod regrade;
 mod runs;
 mod sandbox;
+mod serve;
 mod sft;
 mod show;
 mod train;
@@ -48,6 +51,9 @@ registry! {
     Mine(mine),
     Gate(gate),
     Regrade(regrade),
+    Export(export),
+    Import(import),
+    Serve(serve),
     Sft(sft),
     Runs(runs),
     Show(show),

@@ -18,6 +18,7 @@ use basis_train::run::{self, TrainError, TrainReport, Training};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
+use crate::models::Service;
 use crate::packs::{self, Use};
 use crate::training_view::TrainingView;
 use crate::{models, results, verdicts};
@@ -45,6 +46,8 @@ pub(crate) struct Arguments {
     /// with. With a better model this is distillation
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
+    #[command(flatten)]
+    service: Service,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
@@ -54,6 +57,10 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     settings::config_of(context, &named)?.check(&named).map_err(failure)?;
     if arguments.reference.is_some() && sizes.kl == 0.0 {
         return Err(Failure::new(Kind::Usage, "`--reference` would have no effect: `train.kl` is 0"));
+    }
+    if arguments.service.address().is_some() && sizes.max_staleness > 0 {
+        return Err(Failure::new(Kind::Usage, "`train.max_staleness` must be 0 with `--engine tinker`")
+            .hint("rollouts overlap training only where this machine does both"));
     }
     let packs = training_packs(&arguments, &named, context)?;
     let probe_pack = match &arguments.probe_pack {
@@ -70,7 +77,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     }
     let train_config = settings::config_of(context, &tasks.iter().map(|task| task.skill.as_str()).collect())?;
     let dir = models::directory(context, arguments.model.as_deref())?;
-    let (mut engine, renderer) = models::open_to_train(context, &dir)?;
+    let (mut engine, renderer) = models::open_chosen(context, &arguments.service, &dir)?;
     let sampler = if train_config.max_staleness > 0 { Some(models::open_to_train(context, &dir)?.0) } else { None };
     let reference = reference(&arguments, context, (&dir, train_config.kl))?;
 
@@ -169,7 +176,8 @@ fn identity(arguments: &Arguments, model: &str, packs: &[Pack], probe_pack: &Pac
     let packs: Vec<String> = packs.iter().map(digest).collect();
     let reference = arguments.reference.as_ref().map_or(String::new(), |dir| format!(" towards {}", dir.display()));
     let skills = if arguments.skills.is_empty() { String::new() } else { arguments.skills.join(",") + " of " };
-    format!("# train model {model}{reference} on {skills}{} and {}\n", packs.join("+"), digest(probe_pack))
+    let service = arguments.service.identity();
+    format!("# train model {model}{service}{reference} on {skills}{} and {}\n", packs.join("+"), digest(probe_pack))
 }
 
 /// Tasks of one bug never stand on both sides.

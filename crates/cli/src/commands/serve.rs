@@ -1,0 +1,148 @@
+//! `basis serve`: the token gateway, in front of a model of this machine or of a model server.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use basis_gym::gateway::{Gateway, Keep, Remote, RemoteConfig, Upstream};
+use basis_gym::serve::{Listener, serve};
+use basis_gym::store::{Recorder, RunStart};
+use basis_train::engines::Engine;
+use basis_train::policy::SamplingOptions;
+use basis_train::renderer::Renderer;
+use basis_train::tinker_server::{ServerConfig, with_server};
+use basis_train::upstream::with_upstream;
+
+use crate::context::Context;
+use crate::exit::{Failure, Kind, ResultExt};
+use crate::{machine, models};
+
+/// Serve a model to agents of others, and keep the tokens that they sample
+///
+/// Speaks OpenAI chat completions and responses, Anthropic messages, and `/inference/v1/generate`. A session is named by the path
+/// (`/sessions/<name>/v1/…`) or by the API key. `GET /sessions/<name>` gives its tokens, `POST /sessions/<name>/end` with a `reward` makes
+/// it an episode of a run.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    listen: String,
+    /// Listen at this path instead, as a Unix socket
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    socket: Option<PathBuf>,
+    /// Directory of the model; default: the starting checkpoint
+    #[arg(long, value_name = "DIR", conflicts_with = "upstream")]
+    model: Option<PathBuf>,
+    /// A model server to stand in front of, such as `http://localhost:8000/v1`; its key is taken from OPENAI_API_KEY
+    #[arg(long, value_name = "URL", requires = "name")]
+    upstream: Option<String>,
+    /// The name of the model, here and on that server; default: `basis`
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Speak the Tinker protocol instead, over the model of this machine: others train it
+    #[arg(long, conflicts_with_all = ["upstream", "key_file"])]
+    tinker: bool,
+    /// File with the key that clients must send, as `<key>` or `<key>:<session>`; default: anybody may ask
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let key = arguments.key_file.as_deref().map(read_key).transpose()?;
+    let listener = match &arguments.socket {
+        Some(path) => Listener::unix(path),
+        None => Listener::tcp(&arguments.listen),
+    };
+    let listener = listener.kind(Kind::Machine)?;
+    let name = arguments.name.as_deref().unwrap_or("basis");
+    if let Some(url) = &arguments.upstream {
+        let remote = Remote::new(RemoteConfig {
+            base_url: url.clone(),
+            model: name.to_owned(),
+            api_key: std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty()),
+            proxy: None,
+            timeout: Duration::from_secs(3600),
+        });
+        return listen(context, &listener, Box::new(remote.kind(Kind::Usage)?), key);
+    }
+    let (mut engine, renderer) =
+        models::open_to_train(context, &models::directory(context, arguments.model.as_deref())?)?;
+    if arguments.tinker {
+        return train(context, &listener, engine.as_mut(), renderer.as_ref(), name);
+    }
+    let options = SamplingOptions {
+        temperature: context.settings.policy.temperature,
+        max_tokens: context.settings.train.max_tokens,
+        ..SamplingOptions::default()
+    };
+    let (served, sampled) =
+        with_upstream(engine.as_mut(), &renderer, &options, name, |upstream| listen(context, &listener, upstream, key));
+    sampled.kind(Kind::Policy)?;
+    served
+}
+
+/// Lets others train until the user has enough. Weights are kept in the cache of this process, and go with it.
+fn train(
+    context: &Context<'_>,
+    listener: &Listener,
+    engine: &mut dyn Engine,
+    renderer: &dyn Renderer,
+    name: &str,
+) -> Result<(), Failure> {
+    let directory = machine::cache(&context.settings).join("tinker").join(std::process::id().to_string());
+    let config = ServerConfig {
+        model: name.to_owned(),
+        context: engine.info().context,
+        stop: renderer.stop_ids(),
+        directory: directory.clone(),
+    };
+    let served = with_server(engine, config, |server| {
+        context.printer.say(format_args!("model `{name}` to be trained at {}; Ctrl-C ends", listener.address()));
+        serve(listener, server, &context.stop).kind(Kind::Machine)
+    });
+    let _ = std::fs::remove_dir_all(&directory);
+    served.map_err(Failure::from)?
+}
+
+/// Serves until the user has enough, which is success.
+fn listen(
+    context: &Context<'_>,
+    listener: &Listener,
+    upstream: Box<dyn Upstream>,
+    key: Option<String>,
+) -> Result<(), Failure> {
+    let model = upstream.model();
+    let recorder: Arc<Mutex<Option<Recorder>>> = Arc::default();
+    let gateway = Gateway::new(upstream, key, Some(keep(context, recorder.clone())));
+    context.printer.say(format_args!("model `{model}` at {}; Ctrl-C ends", listener.address()));
+    serve(listener, &gateway, &context.stop).kind(Kind::Machine)?;
+    if let Some(recorder) = recorder.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let name = recorder.name();
+        recorder.finish(serde_json::json!({"model": model}))?;
+        context.printer.say(format_args!("sessions that ended are in run {name}"));
+    }
+    Ok(())
+}
+
+/// Records episodes in a run that begins with the first of them.
+fn keep(context: &Context<'_>, recorder: Arc<Mutex<Option<Recorder>>>) -> Keep {
+    let (runs, config) = (context.runs(), context.effective.to_toml());
+    Box::new(move |episodes| {
+        let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.is_none() {
+            let start = RunStart { command: "serve", config: &config };
+            *recorder = Some(Recorder::create(&runs, start).map_err(|error| error.to_string())?);
+        }
+        let recorder = recorder.as_ref().expect("it was made above");
+        recorder.record_all("serve", 0, &episodes).map(drop).map_err(|error| error.to_string())
+    })
+}
+
+fn read_key(path: &std::path::Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Kind::Input, format!("`{}`: {error}", path.display())))?;
+    match text.trim() {
+        "" => Err(Failure::new(Kind::Input, format!("`{}` is empty; expected a key", path.display()))),
+        key => Ok(key.to_owned()),
+    }
+}
