@@ -11,9 +11,10 @@ use crate::context::Context;
 use crate::exit::{Failure, Kind};
 use crate::table::Table;
 
-/// Compare arms of an experiment: what runs of training measured last, with intervals and p-values
+/// Compare arms of an experiment over their seeds
 ///
-/// Each arm is a name and its runs, one per seed: `basis compare joint=RUN,RUN bugfix=RUN,RUN`. Every arm is compared with the
+/// Each arm is a name and its finished runs of training, one per seed: `basis compare joint=RUN,RUN bugfix=RUN,RUN`. What the runs
+/// measured last is compared, with intervals and p-values: every arm with the
 /// first one, on the held-out tasks that all of their runs have. Tasks and seeds are resampled together.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
