@@ -16,12 +16,14 @@ const TIME: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), EngineError> {
     let wanted = |name: &str| std::env::args().any(|argument| argument == name);
-    match () {
-        () if wanted("training") => json(bench::training(&bench::m3(), 2, 16, 512, TIME)?),
-        () if wanted("alone") => json(bench::groups(&Config::small(1024), 2, false, TIME)?),
-        () if wanted("alike") => json(bench::groups(&Config::small(1024), 2, true, TIME)?),
-        () if wanted("decoding") => json(bench::decoding(&bench::m3(), 2, 16, 256, 128)?),
-        () => all()?,
+    if wanted("training") {
+        json(bench::training(&bench::m3(), 2, 16, 512, TIME)?);
+    } else if wanted("alone") || wanted("alike") {
+        json(bench::groups(&Config::small(1024), 2, wanted("alike"), TIME)?);
+    } else if wanted("decoding") {
+        json(bench::decoding(&bench::m3(), 2, 16, 256, 128)?);
+    } else {
+        all()?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Products of strided matrices, by the `gemm` crate on one thread.
 //!
-//! Used where operands change with every call (attention, gradients of weights); products with weights are in [`super::linear`].
+//! Used where operands change with every call: in attention and for adapters. Products with weights are in [`super::linear`], their gradients
+//! in [`super::outer`].
 
 /// A matrix that is read: `data[row · row_stride + column · column_stride]`.
 #[derive(Clone, Copy)]

@@ -7,6 +7,7 @@ pub(super) mod feed_forward;
 pub(super) mod linear;
 pub(super) mod matmul;
 pub(super) mod norm;
+pub(super) mod outer;
 pub(super) mod rope;
 pub(super) mod softmax;
 pub(super) mod vector;

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::super::clock::{Work, time};
-use super::super::math::matmul::{Target, View};
-use super::super::math::vector;
+use super::super::math::{outer, vector};
 use super::super::model::adapters::{self, Adapters};
 use super::super::model::layout::Matrix;
 use super::tape::sized;
@@ -36,11 +35,7 @@ impl Gradient<'_> {
         if let Some(adapters) = self.adapters {
             return adapters.add_gradient(self.values, matrix, [inputs, grad_outputs], &mut self.scratch.adapters);
         }
-        let rows = inputs.len() / matrix.rows;
-        let inputs = View::new(inputs, rows, matrix.rows, matrix.rows);
-        let grad_outputs = View::new(grad_outputs, rows, matrix.columns, matrix.columns);
-        Target::new(&mut self.values[matrix.range()], matrix.rows, matrix.columns, matrix.columns)
-            .add(inputs.transposed(), grad_outputs);
+        outer::add(&mut self.values[matrix.range()], inputs, grad_outputs, [matrix.rows, matrix.columns]);
     }
 
     /// Adds to one row of a matrix.

@@ -12,8 +12,8 @@ use super::super::super::Datum;
 const ROWS: usize = 512;
 /// Rows in a tree of several sequences.
 const TREE_ROWS: usize = 1024;
-/// Ids in common from which on sequences belong to one tree; fewer are not worth a tree that only one thread can work on.
-const COMMON: usize = 16;
+/// Sequences belong to one tree if they have at least one in so many ids in common: less is not worth that one thread alone works on it.
+const COMMON_SHARE: usize = 4;
 
 /// Trees of sequences without padding, one after the other.
 #[derive(Default)]
@@ -78,7 +78,7 @@ struct Leaf {
 
 /// The micro-batches of each thread, balanced by cost; the same input gives the same plan.
 pub(crate) fn plan(data: &[Datum], targets: Targets, threads: usize) -> Vec<Vec<MicroBatch>> {
-    let mut trees = trees(data, targets);
+    let mut trees = trees(data, targets, threads);
     trees.sort_by_key(|tree| (Reverse(tree.cost), tree.leaves[0].datum));
     let mut shares: Vec<(usize, Vec<Tree>)> = (0..threads).map(|_| (0, Vec::new())).collect();
     for tree in trees {
@@ -89,19 +89,20 @@ pub(crate) fn plan(data: &[Datum], targets: Targets, threads: usize) -> Vec<Vec<
     shares.into_iter().map(|(_, share)| pack(data, targets, &share)).collect()
 }
 
-/// Every sequence with targets that count, in a tree.
-fn trees(data: &[Datum], targets: Targets) -> Vec<Tree> {
+/// Every sequence with targets that count, in a tree; none has so much that other threads would wait.
+fn trees(data: &[Datum], targets: Targets, threads: usize) -> Vec<Tree> {
     let ids = |datum: usize| &data[datum].ids[..rows(&data[datum], targets)];
     let mut order: Vec<usize> = (0..data.len()).filter(|&datum| !ids(datum).is_empty()).collect();
     // Sorted, each sequence has its longest common beginning with one of its neighbours.
     order.sort_by(|&a, &b| ids(a).cmp(ids(b)).then(a.cmp(&b)));
+    let most = TREE_ROWS.min(order.iter().map(|&datum| ids(datum).len()).sum::<usize>() / threads);
     let mut trees: Vec<Tree> = Vec::new();
     for datum in order {
         let rows = ids(datum).len();
         let common = |last: &Leaf| ids(last.datum).iter().zip(ids(datum)).take_while(|(a, b)| a == b).count();
         let common = trees.last().and_then(|tree| tree.leaves.last()).map_or(0, common);
         match trees.last_mut() {
-            Some(tree) if common >= COMMON && tree.rows + rows - common <= TREE_ROWS => {
+            Some(tree) if common * COMMON_SHARE >= rows && tree.rows + rows - common <= most => {
                 tree.push(Leaf { datum, rows, common });
             }
             _ => {
@@ -227,6 +228,14 @@ mod tests {
         assert_eq!(batch.rows, [23, 26, 27]);
         let targets: Vec<_> = batch.targets.iter().map(|target| (target.row, target.source)).collect();
         assert_eq!(targets, [(0, (0, 23)), (0, (2, 23)), (1, (1, 24)), (2, (3, 20))]);
+    }
+
+    #[test]
+    fn little_in_common_is_not_worth_a_tree_and_every_thread_has_work() {
+        let data: Vec<Datum> = (0..6).map(|number| datum([vec![7; 20], vec![number; 200]].concat(), 218)).collect();
+        assert!(plan(&data, Targets::Weighted, 2).iter().all(|batches| !batches.is_empty()));
+        let data: Vec<Datum> = (0..2).map(|number| datum([vec![7; 200], vec![number; 100]].concat(), 298)).collect();
+        assert!(plan(&data, Targets::Weighted, 2).iter().all(|batches| !batches.is_empty()));
     }
 
     #[test]
