@@ -65,8 +65,9 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         });
         return listen(context, &listener, Box::new(remote.kind(Kind::Usage)?), key);
     }
+    let dir = models::directory(context, arguments.model.as_deref())?;
     let (mut engine, renderer) =
-        models::open_to_train(context, &models::directory(context, arguments.model.as_deref())?)?;
+        if arguments.tinker { models::open_to_train(context, &dir)? } else { models::open(context, &dir)? };
     if arguments.tinker {
         return train(context, &listener, engine.as_mut(), renderer.as_ref(), name);
     }
