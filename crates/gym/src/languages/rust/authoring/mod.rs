@@ -32,7 +32,7 @@ impl Authoring for Code {
     }
 
     fn script_form(&self) -> &'static str {
-        "an example of the crate whose `main` shows whether there is"
+        "an example of the crate"
     }
 
     fn is_compiled(&self) -> bool {
