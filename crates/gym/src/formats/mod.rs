@@ -53,10 +53,15 @@ pub struct Format {
     pub import: Option<Import>,
 }
 
+/// Writes the tasks of a pack to a path.
+pub type WriteTasks = fn(&Workshop, &[Arc<Task>], &Path) -> Result<Written, FormatError>;
+/// Reads episodes, perhaps of some of these tasks, from a path.
+pub type ReadEpisodes = fn(&Workshop, &[Arc<Task>], &Path) -> Result<Vec<Episode>, FormatError>;
+
 /// How a format is written. Each function writes to a path where nothing is yet.
 pub enum Export {
     /// From the tasks of a pack.
-    Tasks(fn(&Workshop, &[Arc<Task>], &Path) -> Result<Written, FormatError>),
+    Tasks(WriteTasks),
     /// From the episodes of a run.
     Episodes(fn(&Workshop, &[Played], &Path) -> Result<Written, FormatError>),
 }
@@ -66,7 +71,7 @@ pub enum Import {
     /// As tasks, gated here.
     Tasks(fn(&Intake, &Path) -> Result<Yield, FormatError>),
     /// As episodes that were played elsewhere, perhaps on some of these tasks.
-    Episodes(fn(&Workshop, &[Arc<Task>], &Path) -> Result<Vec<Episode>, FormatError>),
+    Episodes(ReadEpisodes),
 }
 
 /// An episode of a run, with what surrounds it.

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::serve::Request;
 
+/// Prompts, and how many ids were wanted.
+type Asked = Arc<Mutex<Vec<(Vec<u32>, usize)>>>;
+
 /// Turns messages into ids of one letter each, and answers with what it is told to say.
 struct Letters {
-    asked: Arc<Mutex<Vec<(Vec<u32>, usize)>>>,
+    asked: Asked,
     says: Mutex<Vec<Message>>,
     /// Whether it reads earlier turns anew, in other ids, as servers without ids do.
     forgets: bool,

@@ -12,9 +12,11 @@ pub struct Response {
     body: Body,
 }
 
+type Telling = Box<dyn FnOnce(&mut Events<'_>) -> io::Result<()> + Send>;
+
 enum Body {
     Whole(Vec<u8>),
-    Events(Box<dyn FnOnce(&mut Events<'_>) -> io::Result<()> + Send>),
+    Events(Telling),
 }
 
 /// Server-sent events.

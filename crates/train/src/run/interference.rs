@@ -23,6 +23,9 @@ use crate::engines::{AdamW, Datum, Engine, EngineError};
 const EFFECT: &str = "interference/";
 const ERROR: &str = "interference_error/";
 
+/// A change, and its standard error if there is one.
+type Measured = (f64, Option<f64>);
+
 /// The matrix.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Interference {
@@ -54,7 +57,7 @@ impl Interference {
 
     /// The mean of the matrices in several rows of metrics, and how many there are.
     pub fn mean<'a>(rows: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> (Self, usize) {
-        let mut found: BTreeMap<(&str, &str), Vec<(f64, Option<f64>)>> = BTreeMap::new();
+        let mut found = BTreeMap::<(&str, &str), Vec<Measured>>::new();
         let mut matrices = 0;
         for row in rows {
             let cells =

@@ -18,6 +18,9 @@ use crate::machine;
 /// The kinds of tasks whose attempts are repairs of an issue.
 const KINDS: [&str; 2] = ["bugfix", "bugfix_multi"];
 
+/// A task, and what was handed in for it.
+type Tried = (Arc<Task>, Vec<Submission>);
+
 pub(super) fn run(
     run: &str,
     pack: Option<&Path>,
@@ -52,7 +55,7 @@ pub(super) fn run(
 }
 
 /// The tasks of fixing in a pack, each with what was handed in for it.
-fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<(Arc<Task>, Vec<Submission>)>, Failure> {
+fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<Tried>, Failure> {
     let tasks: Vec<Arc<Task>> = KINDS.iter().flat_map(|kind| pack.of_skill(kind)).collect();
     if tasks.is_empty() {
         return Err(Failure::new(Kind::Input, format!("`{}` has no tasks of {}", pack.path.display(), named())));
@@ -63,7 +66,7 @@ fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<(Arc<Task>, Vec<Submission>
         let handed_in = rows.map(|row| Ok(reader.episode(&row.id.to_string())?.1.submission));
         Ok((task, handed_in.collect::<Result<_, Failure>>()?))
     };
-    let tried: Vec<(Arc<Task>, Vec<Submission>)> = tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;
+    let tried: Vec<Tried> = tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;
     if tried.iter().all(|(_, attempts)| attempts.is_empty()) {
         return Err(Failure::new(Kind::Input, format!("the run has no episode of {} of this pack", named()))
             .hint("run `basis eval PACK --skills bugfix` with a model first"));
@@ -78,7 +81,7 @@ fn named() -> String {
 fn mine(
     out: &Path,
     pack: &Pack,
-    tried: &[(Arc<Task>, Vec<Submission>)],
+    tried: &[Tried],
     recipe: &Recipe,
     context: &Context<'_>,
 ) -> Result<factory::Yield, Failure> {

@@ -134,7 +134,7 @@ impl Local {
     fn step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {
         let (values, decayed) = match &mut self.adapters {
             Some(Trained { adapters, .. }) => {
-                let all = vec![0..adapters.values.len()];
+                let all = std::iter::once(0..adapters.values.len()).collect();
                 (&mut adapters.values, all)
             }
             None => (&mut self.model.values, self.model.layout.decayed()),
