@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn bfloat16_is_the_nearest_one() {
-        let cases = [(1.0, 1.0), (1.003_906_3, 1.0), (1.011_718_8, 1.015_625), (-3.013, -3.015_625), (0.0, 0.0)];
+        let cases =
+            [(1.0, 1.0), (1.0 + 1.0 / 256.0, 1.0), (1.0 + 3.0 / 256.0, 1.015_625), (-3.013, -3.015_625), (0.0, 0.0)];
         for (value, expected) in cases {
             assert_eq!(f32::from_bits(bf16(value) << 16), expected, "{value}");
         }

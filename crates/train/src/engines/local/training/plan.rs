@@ -223,9 +223,8 @@ mod tests {
         let [batch] = &plans.into_iter().flatten().collect::<Vec<_>>()[..] else { panic!("one tree is one batch") };
         assert_eq!(batch.ids, [with(&[1, 2, 3, 4]), vec![9, 9, 9], vec![5]].concat());
         assert_eq!(batch.positions[20..], [20, 21, 22, 23, 22, 23, 24, 20]);
-        let segment = |rows, before: &[Range<usize>]| Segment { rows, before: before.to_vec() };
-        let begins = |end| std::iter::once(0..end).collect::<Vec<_>>();
-        assert_eq!(batch.segments, [segment(0..24, &[]), segment(24..27, &begins(22)), segment(27..28, &begins(20))]);
+        let segment = |rows, before: Option<Range<usize>>| Segment { rows, before: before.into_iter().collect() };
+        assert_eq!(batch.segments, [segment(0..24, None), segment(24..27, Some(0..22)), segment(27..28, Some(0..20))]);
         assert_eq!(batch.rows, [23, 26, 27]);
         let targets: Vec<_> = batch.targets.iter().map(|target| (target.row, target.source)).collect();
         assert_eq!(targets, [(0, (0, 23)), (0, (2, 23)), (1, (1, 24)), (2, (3, 20))]);
