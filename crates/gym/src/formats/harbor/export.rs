@@ -76,6 +76,7 @@ impl<'a> Exported<'a> {
         text("task.toml", &self.manifest())?;
         text("instruction.md", &self.instruction())?;
         text("environment/Dockerfile", &self.dockerfile())?;
+        text("environment/requirements.txt", &self.requirements())?;
         text("tests/test.sh", TEST_SH)?;
         text("tests/verify.py", VERIFY)?;
         text("tests/facts.json", &self.facts.facts.to_string())?;
@@ -146,20 +147,22 @@ impl<'a> Exported<'a> {
 
     fn dockerfile(&self) -> String {
         let minor: Vec<&str> = self.version.split('.').take(2).collect();
-        let tests = &self.task.context.tests;
-        let quoted = |requirement: &String| format!(" '{}'", requirement.replace('\'', ""));
-        let install = match tests.runner {
-            RunnerKind::Plain => String::new(),
-            _ => format!(
-                "RUN pip install --no-cache-dir pytest{}\n",
-                tests.requirements.iter().map(quoted).collect::<String>()
-            ),
+        let install = match self.task.context.tests.runner {
+            RunnerKind::Plain => "",
+            _ => {
+                "COPY requirements.txt /tmp/requirements.txt\nRUN pip install --no-cache-dir -r /tmp/requirements.txt\n"
+            }
         };
         format!(
             "FROM python:{}-slim\n{install}RUN useradd --create-home agent && mkdir -p /logs/artifacts && chown agent /logs/artifacts\n\
              COPY --chown=agent repo /repo\nWORKDIR /repo\n",
             minor.join(".")
         )
+    }
+
+    fn requirements(&self) -> String {
+        let wanted = self.task.context.tests.requirements.iter().map(String::as_str);
+        wanted.chain(["pytest"]).map(|requirement| format!("{requirement}\n")).collect()
     }
 
     /// Puts the gold submission where the verifier looks for it.
