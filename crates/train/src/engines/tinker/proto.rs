@@ -110,7 +110,13 @@ impl Datum {
         for field in fields(bytes)? {
             match field {
                 (1, Field::Bytes(chunk)) => match fields(chunk)?[..] {
-                    [(1, Field::Bytes(text))] => datum.tokens.extend(tokens(text)?),
+                    [(1, Field::Bytes(text))] => {
+                        for field in fields(text)? {
+                            if let (1, Field::Bytes(ids)) = field {
+                                datum.tokens.extend(tokens(ids)?);
+                            }
+                        }
+                    }
                     _ => return Err("`model_input` has a chunk that is no text".to_owned()),
                 },
                 (2, Field::Bytes(entry)) => {
