@@ -17,13 +17,14 @@ use crate::rollout::World as _;
 use crate::skills::{self, Build};
 use crate::testkit;
 
-/// Tasks of every skill from one bug record. The directory lives as long as the first value.
+/// Tasks of the skills and of `bugfix` from one bug record. The directory lives as long as the first value.
 fn tasks() -> (tempfile::TempDir, Workshop, Vec<Arc<Task>>) {
     let (directory, workshop) = testkit::workshop();
     let record = testkit::record(&workshop);
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let tasks = skills::ALL.iter().flat_map(|skill| skill.build(&build, &record, &mut rng).expect("it makes tasks"));
+    let known = skills::ALL.iter().filter(|skill| skill.suits_generated());
+    let tasks = known.flat_map(|skill| skill.build(&build, &record, &mut rng).expect("it makes tasks"));
     let tasks = tasks.map(Arc::new).collect();
     (directory, workshop, tasks)
 }
