@@ -369,8 +369,11 @@ mod tests {
     #[test]
     fn cut_and_foreign_messages_are_refused() {
         let whole = Request::decode(&bytes(REQUEST)).expect("a request");
-        // It may end between two fields, but then something is missing.
-        for cut in 1..REQUEST.len() / 2 - 1 {
+        let length = REQUEST.len() / 2;
+        // It may end between two fields, but then something is missing; only not when it is the last one, in which the client says the
+        // bounds of the loss a second time.
+        let last = REQUEST.rfind("3a1f").expect("the last field") / 2;
+        for cut in (1..length).filter(|cut| *cut != last) {
             assert_ne!(Request::decode(&bytes(REQUEST)[..cut]).as_ref(), Ok(&whole), "{cut}");
         }
         assert!(Request::decode(&bytes(REQUEST)[..20]).is_err());
