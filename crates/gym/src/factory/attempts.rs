@@ -5,10 +5,9 @@ use std::sync::Arc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::steps::{Built, keep};
+use super::steps::{Built, gated, keep};
 use super::{Crew, Recipe, Yield};
 use crate::episode::Submission;
-use crate::gate;
 use crate::parallel;
 use crate::skills::review::{Review, tasks_from_attempts};
 use crate::skills::{Build, Rejection};
@@ -41,10 +40,5 @@ fn pair(crew: &Crew<'_>, recipe: &Recipe, task: &Task, attempts: &[Submission]) 
     let build = Build { workshop: crew.workshop, max_turns: recipe.max_turns, max_variants: recipe.max_variants };
     let seed = blake3::hash(format!("{} attempts {}", recipe.seed, task.id).as_bytes());
     let mut rng = ChaCha8Rng::from_seed(*seed.as_bytes());
-    let tasks = tasks_from_attempts(&build, task, attempts, &mut rng)?;
-    let judged = |task| {
-        let evidence = gate::check(crew.workshop, &task);
-        (task, Some(evidence))
-    };
-    Ok(tasks.into_iter().map(judged).collect())
+    Ok(gated(crew.workshop, recipe, tasks_from_attempts(&build, task, attempts, &mut rng)?))
 }

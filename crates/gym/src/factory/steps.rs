@@ -106,12 +106,16 @@ pub(super) fn build(
         return Err(Rejection::new("language", format!("not made from {} yet", language.name())));
     }
     let build = Build { workshop, max_turns: recipe.max_turns, max_variants: recipe.max_variants };
-    let tasks = skill.build(&build, record, rng)?;
+    Ok(gated(workshop, recipe, skill.build(&build, record, rng)?))
+}
+
+/// Tasks with the evidence of their gates.
+pub(super) fn gated(workshop: &Workshop, recipe: &Recipe, tasks: Vec<Task>) -> Vec<(Task, Option<Evidence>)> {
     let judged = |task| {
         let evidence = recipe.gated.then(|| gate::check(workshop, &task));
         (task, evidence)
     };
-    Ok(tasks.into_iter().map(judged).collect())
+    tasks.into_iter().map(judged).collect()
 }
 
 /// Whether the infrastructure failed, so that it may end otherwise the next time.

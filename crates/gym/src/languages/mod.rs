@@ -10,6 +10,7 @@ mod environment;
 pub mod javascript;
 mod likeness;
 mod neighbours;
+mod nodes;
 pub mod python;
 mod report;
 pub mod rust;

@@ -1,4 +1,22 @@
-//! Literals beside a literal: a little larger, smaller, empty, turned round.
+//! Literals beside a literal: a little larger, smaller, empty, turned round; and calls with one literal exchanged.
+
+use tree_sitter::Node;
+
+use super::nodes::visit;
+
+/// The source with one node exchanged for one of what `others` has beside it, in order of position, each once.
+pub(super) fn exchanged(root: Node, source: &str, others: &dyn Fn(Node, &str) -> Vec<String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    visit(root, &mut |node| {
+        for other in others(node, &source[node.byte_range()]) {
+            let text = format!("{}{other}{}", &source[..node.start_byte()], &source[node.end_byte()..]);
+            if text != source && !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    });
+    found
+}
 
 /// Numbers beside a number without a sign; `signed` when one stands before it.
 pub(super) fn integers(number: i64, signed: bool) -> Vec<i64> {
@@ -21,8 +39,12 @@ pub(super) fn texts(text: &str) -> Vec<String> {
     [String::new(), shorter, turned, swapped, inner.repeat(2)].map(|inner| format!("{quote}{inner}{quote}")).to_vec()
 }
 
-/// Lists beside a list with these elements.
-pub(super) fn rows(elements: &[&str]) -> Vec<String> {
+/// Lists beside a list, of which `text` is the source.
+pub(super) fn rows(list: Node, text: &str) -> Vec<String> {
+    let mut cursor = list.walk();
+    let parts = list.named_children(&mut cursor);
+    let elements: Vec<&str> =
+        parts.map(|part| &text[part.start_byte() - list.start_byte()..part.end_byte() - list.start_byte()]).collect();
     let row = |elements: Vec<&str>| format!("[{}]", elements.join(", "));
     match elements.len() {
         0 => Vec::new(),

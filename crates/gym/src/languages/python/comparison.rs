@@ -1,14 +1,13 @@
 //! The comparison that decides a Python test, and other values in the place of what it expects.
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
 use crate::languages::Comparison;
+use crate::languages::python::syntax::parse;
 
 /// The comparison of the test with these classes and this name.
 pub(super) fn comparison(source: &str, parts: &[&str]) -> Option<Comparison> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(source, None)?;
+    let syntax = parse(source);
     let mut scope = syntax.root_node();
     for class in &parts[..parts.len() - 1] {
         scope = child(scope, "class_definition", class, source)?.child_by_field_name("body")?;
@@ -67,10 +66,8 @@ fn decisive<'tree>(statement: Node<'tree>, source: &str) -> Option<(Node<'tree>,
 
 /// Other values such as might stand there as well; `None` for what is no literal.
 fn others(literal: &str) -> Option<Vec<String>> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(literal, None).filter(|syntax| !syntax.root_node().has_error())?;
-    let root = syntax.root_node().named_child(0)?.named_child(0)?;
+    let syntax = parse(literal);
+    let root = Some(syntax.root_node()).filter(|root| !root.has_error())?.named_child(0)?.named_child(0)?;
     let mut found = Vec::new();
     collect_others(root, literal, &mut found)?;
     let mut seen = std::collections::BTreeSet::from([literal.to_owned()]);

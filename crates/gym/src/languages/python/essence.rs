@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::python::syntax::parse;
 
 /// One word of code, the mark of a block's beginning or its end, and the line it stands on, from 1.
 type Word<'source> = (usize, &'source str);
@@ -40,12 +42,6 @@ pub fn imports(source: &str) -> Vec<&str> {
         matches!(node.kind(), "import_statement" | "import_from_statement" | "future_import_statement")
     };
     root.children(&mut cursor).filter(is_import).map(|node| &source[node.byte_range()]).collect()
-}
-
-fn parse(source: &str) -> tree_sitter::Tree {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    parser.parse(source, None).expect("parsing is never cancelled")
 }
 
 fn words(source: &str) -> Vec<Word<'_>> {

@@ -1,6 +1,9 @@
 //! Where a name of a project is defined and used, and the same project with another name for it.
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::nodes::visit_all;
+use crate::languages::python::syntax::parse;
 
 /// What a name is in one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Uses {
 /// What a name is in a file.
 pub fn uses(source: &str, name: &str) -> Uses {
     let mut uses = Uses::default();
-    visit(parse(source).root_node(), &mut |node| match node.kind() {
+    visit_all(parse(source).root_node(), &mut |node| match node.kind() {
         "identifier" if &source[node.byte_range()] == name => match role(node) {
             Role::Function => uses.functions += 1,
             Role::Other => uses.others += 1,
@@ -34,7 +37,7 @@ pub fn uses(source: &str, name: &str) -> Uses {
 /// The file with another name in the place of every identifier of a name, also in `__all__`, docstrings and comments.
 pub fn renamed(source: &str, name: &str, other: &str) -> String {
     let mut places = Vec::new();
-    visit(parse(source).root_node(), &mut |node| {
+    visit_all(parse(source).root_node(), &mut |node| {
         let is_told = node.kind() == "comment"
             || node.kind() == "string" && (is_docstring(node) || is_exported(node, source, name));
         if node.kind() == "identifier" && &source[node.byte_range()] == name {
@@ -97,17 +100,6 @@ fn has_word(text: &str, word: &str) -> bool {
 fn is_whole(text: &str, at: usize, length: usize) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     !text[..at].ends_with(is_part) && !text[at + length..].starts_with(is_part)
-}
-
-fn parse(source: &str) -> tree_sitter::Tree {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    parser.parse(source, None).expect("parsing is never cancelled")
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    node.children(&mut node.walk()).for_each(|child| visit(child, see));
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ fn test_path(id: &str) -> Vec<&str> {
     bare.split("::").skip(1).collect()
 }
 
-fn parse(source: &str) -> tree_sitter::Tree {
+/// The syntax of a source; what cannot be read is an error node in it.
+pub(super) fn parse(source: &str) -> tree_sitter::Tree {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
     parser.parse(source, None).expect("parsing is never cancelled")

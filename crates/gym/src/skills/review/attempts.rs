@@ -49,7 +49,7 @@ pub fn tasks_from_attempts(
     let record = record(build, task, &known.repair)?;
     let bench =
         Bench { build, record: &record, issue: &issue, probes: Probes::of(build.workshop, &record).map_err(lost)? };
-    let pair = pair(&bench, task, attempts, rng)?;
+    let pair = pair(&bench, (task, &known.repair), attempts, rng)?;
     let base = build.workshop.blobs.tree(&task.context.tree).map_err(|error| damaged(error.to_string()))?;
     let path = &record.change.main().path;
     // The tree that the agent saw lacks the tests that tell; those that only the wrong change fails go as well, for both.
@@ -62,7 +62,12 @@ pub fn tasks_from_attempts(
     super::tasks(build, &record, &issue, &pair, &shown)
 }
 
-fn pair(bench: &Bench<'_>, task: &Task, attempts: &[Submission], rng: &mut ChaCha8Rng) -> Result<Pair, Rejection> {
+fn pair(
+    bench: &Bench<'_>,
+    (task, repair): (&Task, &Repair),
+    attempts: &[Submission],
+    rng: &mut ChaCha8Rng,
+) -> Result<Pair, Rejection> {
     let path = &bench.record.change.main().path;
     let (buggy, fixed) = (bench.text(&bench.record.buggy)?, bench.text(&bench.record.fixed)?);
     let (mut right, mut wrong) = (Vec::new(), Vec::new());
@@ -72,7 +77,7 @@ fn pair(bench: &Bench<'_>, task: &Task, attempts: &[Submission], rng: &mut ChaCh
         if own != path || !seen.insert(text.clone()) {
             continue;
         }
-        let score = repair::grade(bench.build.workshop, task, &known(task)?, attempt).map_err(lost)?;
+        let score = repair::grade(bench.build.workshop, task, repair, attempt).map_err(lost)?;
         match score.code.as_str() {
             "ok" => right.push(text.clone()),
             "f2p_failed" | "p2p_failed" => wrong.push(text.clone()),
@@ -110,11 +115,6 @@ fn proved(bench: &Bench<'_>, right: &[String], rng: &mut ChaCha8Rng) -> Result<O
     let differing = bench.differing(right)?;
     let Some(at) = (0..right.len()).find(|at| differing[*at].is_empty()) else { return Ok(None) };
     Ok(bench.mutation_score(rng)?.map(|score| (right[at].clone(), score)))
-}
-
-fn known(task: &Task) -> Result<Repair, Rejection> {
-    let known = Known::deserialize(&task.hidden);
-    known.map(|known| known.repair).map_err(|error| Rejection::new("not_a_repair", error.to_string()))
 }
 
 /// The record behind a task, as far as the task says it.

@@ -16,17 +16,7 @@ pub(super) fn in_file(source: &str, function: &str) -> Vec<String> {
 
 /// The call with one literal exchanged for a neighbour of the same type, in order of position.
 pub(super) fn varied(call: &str) -> Vec<String> {
-    let tree = parse(call);
-    let mut found: Vec<String> = Vec::new();
-    visit(tree.root_node(), &mut |node| {
-        for other in others(node, &call[node.byte_range()]) {
-            let text = format!("{}{other}{}", &call[..node.start_byte()], &call[node.end_byte()..]);
-            if text != call && !found.contains(&text) {
-                found.push(text);
-            }
-        }
-    });
-    found
+    neighbours::exchanged(parse(call).root_node(), call, &others)
 }
 
 fn others(node: Node, text: &str) -> Vec<String> {
@@ -39,21 +29,9 @@ fn others(node: Node, text: &str) -> Vec<String> {
         "true" => vec!["false".to_owned()],
         "false" => vec!["true".to_owned()],
         "string" => neighbours::texts(text),
-        "array" => {
-            let mut cursor = node.walk();
-            let parts = node.named_children(&mut cursor);
-            let elements: Vec<&str> = parts
-                .map(|part| &text[part.start_byte() - node.start_byte()..part.end_byte() - node.start_byte()])
-                .collect();
-            neighbours::rows(&elements)
-        }
+        "array" => neighbours::rows(node, text),
         _ => Vec::new(),
     }
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    node.named_children(&mut node.walk()).for_each(|child| visit(child, see));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::super::suite::declaration;
 use super::super::syntax::{is_function, parse, text_of};
 use super::at_top;
 use crate::languages::likeness;
+use crate::languages::nodes::find;
 
 /// What in the test file is the function again.
 pub(super) fn embedded(suite: &str, source: &str, function: &str) -> Option<String> {
@@ -54,10 +55,6 @@ fn collect(node: Node, text: &str, tokens: &mut Vec<String>) {
         _ if node.child_count() == 0 => tokens.push(text[node.byte_range()].to_owned()),
         _ => node.children(&mut node.walk()).for_each(|child| collect(child, text, tokens)),
     }
-}
-
-fn find(node: Node, see: &mut dyn FnMut(Node) -> Option<String>) -> Option<String> {
-    see(node).or_else(|| node.named_children(&mut node.walk()).find_map(|child| find(child, see)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::super::syntax::{parse, text_of};
+use crate::languages::nodes::find;
 
 /// Names that run such code, whatever they belong to.
 const NAMES: [&str; 13] = [
@@ -98,10 +99,6 @@ fn is_plain_require(value: Node, suite: &str) -> bool {
     };
     let callee = call.and_then(|call| call.child_by_field_name("function"));
     callee.is_some_and(|callee| &suite[callee.byte_range()] == "require")
-}
-
-fn find(node: Node, see: &mut dyn FnMut(Node) -> Option<String>) -> Option<String> {
-    see(node).or_else(|| node.named_children(&mut node.walk()).find_map(|child| find(child, see)))
 }
 
 #[cfg(test)]

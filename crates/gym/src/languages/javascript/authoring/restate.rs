@@ -4,6 +4,7 @@
 use tree_sitter::Node;
 
 use super::super::syntax::{parse_as, text_of};
+use crate::languages::nodes::rewritten;
 
 /// A file with all of its functions restated; `None` when nothing could be restated.
 pub(super) fn restate(path: &str, source: &str) -> Option<String> {
@@ -29,25 +30,12 @@ impl Writer<'_> {
     fn outside(&self, node: Node) -> String {
         match node.kind() {
             "statement_block" => self.inside(node),
-            _ => self.children(node, &|child| self.outside(child)),
+            _ => rewritten(self.source, node, &|child| self.outside(child)),
         }
     }
 
     fn inside(&self, node: Node) -> String {
-        self.changed(node).unwrap_or_else(|| self.children(node, &|child| self.inside(child)))
-    }
-
-    /// A node with its children rewritten and everything between them as it is.
-    fn children(&self, node: Node, write: &dyn Fn(Node) -> String) -> String {
-        let mut cursor = node.walk();
-        let mut text = String::new();
-        let mut last = node.start_byte();
-        for child in node.children(&mut cursor) {
-            text.push_str(&self.source[last..child.start_byte()]);
-            text.push_str(&write(child));
-            last = child.end_byte();
-        }
-        text + &self.source[last..node.end_byte()]
+        self.changed(node).unwrap_or_else(|| rewritten(self.source, node, &|child| self.inside(child)))
     }
 
     fn changed(&self, node: Node) -> Option<String> {

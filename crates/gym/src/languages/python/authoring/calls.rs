@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::nodes::visit_all;
+use crate::languages::python::syntax::parse;
 
 /// All calls of `function` with literal arguments in a test file, as source that starts with the bare function name,
 /// perhaps inside `list(…)` or another builtin that consumes an iterator. In order of appearance, without duplicates.
 pub fn in_tests(source: &str, function: &str) -> Vec<String> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar has a supported version");
-    let Some(syntax) = parser.parse(source, None) else { return Vec::new() };
+    let syntax = parse(source);
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
-    visit(syntax.root_node(), &mut |node| {
+    visit_all(syntax.root_node(), &mut |node| {
         if let Some(call) = literal_call(node, source, function)
             && call.len() <= 120
             && !call.contains('\n')
@@ -22,14 +23,6 @@ pub fn in_tests(source: &str, function: &str) -> Vec<String> {
         }
     });
     found
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        visit(child, see);
-    }
 }
 
 fn literal_call(node: Node, source: &str, function: &str) -> Option<String> {

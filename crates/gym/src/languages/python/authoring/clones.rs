@@ -1,10 +1,8 @@
 //! Whether a test file carries the function under test with it, under whatever name: then it compares the function with itself.
-
-use tree_sitter::{Node, Parser};
-
 use crate::languages::FunctionSpan;
 use crate::languages::likeness;
-use crate::languages::python::syntax::functions;
+use crate::languages::nodes::visit_all;
+use crate::languages::python::syntax::{functions, parse};
 
 /// What in the test file is the target again.
 pub(super) fn embedded(tests: &str, source: &str, function: &str) -> Option<String> {
@@ -20,7 +18,7 @@ pub(super) fn embedded(tests: &str, source: &str, function: &str) -> Option<Stri
         return Some(format!("the helper `{}` of the tests resembles `{function}`", span.name));
     }
     let mut found = None;
-    visit(parse(tests).root_node(), &mut |node| {
+    visit_all(parse(tests).root_node(), &mut |node| {
         let text = &tests[node.byte_range()];
         let holds_copy = |text: String| functions(&text).iter().any(|span| is_copy(&text[span.start..span.end]));
         found = found.or(match node.kind() {
@@ -46,7 +44,7 @@ fn is_test(span: &FunctionSpan, all: &[FunctionSpan], tests: &str) -> bool {
 /// Tokens of the code without comments and its docstring; names are all alike.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
-    visit(parse(text).root_node(), &mut |node| {
+    visit_all(parse(text).root_node(), &mut |node| {
         let parent = node.parent().map_or("", |parent| parent.kind());
         if node.kind() == "string" && parent != "expression_statement" {
             tokens.push("text".to_owned());
@@ -60,20 +58,6 @@ fn tokens(text: &str) -> Vec<String> {
     });
     tokens.retain(|token| !token.trim().is_empty());
     tokens
-}
-
-fn parse(text: &str) -> tree_sitter::Tree {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    parser.parse(text, None).expect("parsing is never cancelled")
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        visit(child, see);
-    }
 }
 
 #[cfg(test)]

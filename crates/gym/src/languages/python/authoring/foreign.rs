@@ -2,7 +2,10 @@
 //!
 //! Such code could be the function under test once more.
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::nodes::visit_all;
+use crate::languages::python::syntax::parse;
 
 /// What runs text as code.
 const RUN_TEXT: [&str; 6] = ["exec", "eval", "compile", "__import__", "FunctionType", "CodeType"];
@@ -75,13 +78,11 @@ const COMMON: [&str; 24] = [
 
 /// What runs such code. `exists` says whether the tree has a module of that dotted name.
 pub(super) fn runs_foreign_code(tests: &str, exists: &dyn Fn(&str) -> bool) -> Option<String> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(tests, None).expect("parsing is never cancelled");
+    let syntax = parse(tests);
     // What is imported before anything else has run cannot have been written by the tests.
     let head = end_of_imports(syntax.root_node());
     let mut found = None;
-    visit(syntax.root_node(), &mut |node| {
+    visit_all(syntax.root_node(), &mut |node| {
         let here = match node.kind() {
             "call" => runs_text(node, tests).map(str::to_owned),
             "import_statement" | "import_from_statement" => {
@@ -133,14 +134,6 @@ fn imported(statement: Node, text: &str) -> Vec<String> {
     let mut cursor = statement.walk();
     let name = |node: Node| text[node.child_by_field_name("name").unwrap_or(node).byte_range()].to_owned();
     statement.named_children(&mut cursor).map(name).collect()
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    let mut cursor = node.walk();
-    for child in node.children(&mut cursor) {
-        visit(child, see);
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! A file in which a function leaves a mark when it is entered: shows whether a script runs it at all, in whichever process.
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::python::syntax::parse;
 
 /// The source with a first statement in the functions of this name, `name` or `Class.name`, that makes an empty file at an absolute
 /// path; `None` when there is no such function.
 pub(super) fn marked(source: &str, function: &str, path: &str) -> Option<String> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(source, None)?;
+    let syntax = parse(source);
     let mut bodies = Vec::new();
     collect(syntax.root_node(), None, source, function, &mut bodies);
     let mut out = source.to_owned();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
+
+use crate::languages::python::syntax::parse;
 
 /// Appended to every local name.
 const SUFFIX: &str = "_too";
@@ -23,9 +25,7 @@ const LOOKING: [&str; 6] = ["locals", "vars", "dir", "eval", "exec", "_getframe"
 
 /// The source with the local variables of its top-level function renamed; `None` where there are none, or it is not safe.
 pub(super) fn renamed(source: &str, function: &str) -> Option<String> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(source, None)?;
+    let syntax = parse(source);
     let body = body(syntax.root_node(), source, function)?;
     let text = |node: Node| &source[node.byte_range()];
     let nodes = below(body);

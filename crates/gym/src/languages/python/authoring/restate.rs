@@ -3,9 +3,10 @@
 //! Operators become calls of `operator`, values are kept before they are returned, literals are written in another way. A script or a test that
 //! recognises code by how it is written takes the restated code for another one. What cannot be restated safely stays as it is.
 
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
-use crate::languages::python::syntax::is_valid;
+use crate::languages::nodes::rewritten;
+use crate::languages::python::syntax::{is_valid, parse};
 
 /// The name under which restated code reaches the standard operators.
 const OPERATORS: &str = "_how";
@@ -19,9 +20,7 @@ pub(super) fn restate(source: &str) -> Option<String> {
     {
         return None;
     }
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_python::LANGUAGE.into()).expect("the grammar fits the parser's version");
-    let syntax = parser.parse(source, None)?;
+    let syntax = parse(source);
     let root = syntax.root_node();
     let writer = Writer { source };
     let at = first_statement(root).start_byte();
@@ -65,27 +64,14 @@ impl Writer<'_> {
         match node.kind() {
             "function_definition" => self.inside(node),
             "class_definition" | "block" | "decorated_definition" | "if_statement" | "try_statement" => {
-                self.children(node, &|child| self.outside(child))
+                rewritten(self.source, node, &|child| self.outside(child))
             }
             _ => self.text(node).to_owned(),
         }
     }
 
     fn inside(&self, node: Node) -> String {
-        self.changed(node).unwrap_or_else(|| self.children(node, &|child| self.inside(child)))
-    }
-
-    /// A node with its children rewritten and everything between them as it is.
-    fn children(&self, node: Node, write: &dyn Fn(Node) -> String) -> String {
-        let mut cursor = node.walk();
-        let mut text = String::new();
-        let mut last = node.start_byte();
-        for child in node.children(&mut cursor) {
-            text.push_str(&self.source[last..child.start_byte()]);
-            text.push_str(&write(child));
-            last = child.end_byte();
-        }
-        text + &self.source[last..node.end_byte()]
+        self.changed(node).unwrap_or_else(|| rewritten(self.source, node, &|child| self.inside(child)))
     }
 
     /// The restated node, or `None` when only its children may be restated.
@@ -210,7 +196,7 @@ impl Writer<'_> {
 
     /// Positional arguments in parentheses.
     fn arguments(&self, node: Node) -> String {
-        self.children(node, &|child| match child.kind() {
+        rewritten(self.source, node, &|child| match child.kind() {
             "identifier" | "attribute" | "subscript" | "call" | "list" | "tuple" => format!("({})", self.inside(child)),
             _ => self.inside(child),
         })

@@ -6,6 +6,7 @@ use tree_sitter::Node;
 
 use super::super::{symptom, syntax};
 use crate::languages::neighbours;
+use crate::languages::nodes::visit;
 
 /// Longer calls are not worth quoting.
 const LONGEST: usize = 120;
@@ -48,19 +49,10 @@ fn callee<'a>(call: Node, source: &'a str) -> Option<&'a str> {
 /// The call with one literal exchanged for a neighbour of the same type, in order of position.
 pub(super) fn varied(call: &str) -> Vec<String> {
     const HEAD: &str = "fn f() { ";
-    let source = format!("{HEAD}{call}; }}");
-    let tree = syntax::parse(&source);
-    let mut found: Vec<String> = Vec::new();
-    visit(tree.root_node(), &mut |node| {
-        for other in others(node, &source[node.byte_range()]) {
-            let text = format!("{}{other}{}", &source[..node.start_byte()], &source[node.end_byte()..]);
-            let text = text[HEAD.len()..text.len() - 3].to_owned();
-            if text != call && !found.contains(&text) {
-                found.push(text);
-            }
-        }
-    });
-    found
+    const TAIL: &str = "; }";
+    let source = format!("{HEAD}{call}{TAIL}");
+    let found = neighbours::exchanged(syntax::parse(&source).root_node(), &source, &others);
+    found.iter().map(|text| text[HEAD.len()..text.len() - TAIL.len()].to_owned()).collect()
 }
 
 fn others(node: Node, text: &str) -> Vec<String> {
@@ -75,21 +67,9 @@ fn others(node: Node, text: &str) -> Vec<String> {
         }
         "boolean_literal" => vec![if text == "true" { "false" } else { "true" }.to_owned()],
         "string_literal" => neighbours::texts(text),
-        "array_expression" if !text.contains(';') => {
-            let mut cursor = node.walk();
-            let parts = node.named_children(&mut cursor);
-            let elements: Vec<&str> = parts
-                .map(|part| &text[part.start_byte() - node.start_byte()..part.end_byte() - node.start_byte()])
-                .collect();
-            neighbours::rows(&elements)
-        }
+        "array_expression" if !text.contains(';') => neighbours::rows(node, text),
         _ => Vec::new(),
     }
-}
-
-fn visit<'tree>(node: Node<'tree>, see: &mut dyn FnMut(Node<'tree>)) {
-    see(node);
-    node.named_children(&mut node.walk()).for_each(|child| visit(child, see));
 }
 
 #[cfg(test)]

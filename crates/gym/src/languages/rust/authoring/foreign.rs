@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::super::syntax;
+use crate::languages::nodes::find;
 
 /// Names that run such code, or bring it in.
 const NAMES: [&str; 12] = [
@@ -23,13 +24,13 @@ const NAMES: [&str; 12] = [
 /// What runs such code. `has` says whether the tree has a file.
 pub(super) fn runs_foreign_code(suite: &str, has: &dyn Fn(&str) -> bool) -> Option<String> {
     let tree = syntax::parse(suite);
-    find(tree.root_node(), suite, has)
+    find(tree.root_node(), &mut |node| foreign(node, suite, has))
 }
 
-fn find(node: Node, suite: &str, has: &dyn Fn(&str) -> bool) -> Option<String> {
+fn foreign(node: Node, suite: &str, has: &dyn Fn(&str) -> bool) -> Option<String> {
     let text = || &suite[node.byte_range()];
     let name = || node.child_by_field_name("name").map_or("", |name| &suite[name.byte_range()]);
-    let here = match node.kind() {
+    match node.kind() {
         "identifier" | "type_identifier" => NAMES.iter().find(|name| **name == text()).map(|name| (*name).to_owned()),
         "foreign_mod_item" | "extern_modifier" => Some("extern".to_owned()),
         "attribute_item" if text().replace(' ', "").contains("path=") => Some("#[path]".to_owned()),
@@ -38,8 +39,7 @@ fn find(node: Node, suite: &str, has: &dyn Fn(&str) -> bool) -> Option<String> {
             (!known.iter().any(|path| has(path))).then(|| format!("mod {}", name()))
         }
         _ => None,
-    };
-    here.or_else(|| node.named_children(&mut node.walk()).find_map(|child| find(child, suite, has)))
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use tree_sitter::Node;
 
 use super::super::syntax;
+use crate::languages::nodes::rewritten;
 
 /// A file with all of its functions restated; `None` when nothing could be restated.
 pub(super) fn restate(source: &str) -> Option<String> {
@@ -30,7 +31,7 @@ impl Writer<'_> {
     fn outside(&self, node: Node) -> String {
         match node.kind() {
             "function_item" => self.function(node),
-            _ => self.children(node, &|child| self.outside(child)),
+            _ => rewritten(self.source, node, &|child| self.outside(child)),
         }
     }
 
@@ -40,24 +41,13 @@ impl Writer<'_> {
         if head.starts_with("const ") || head.contains(" const ") {
             return self.text(node).to_owned();
         }
-        self.children(node, &|child| if Some(child) == body { self.inside(child) } else { self.text(child).to_owned() })
+        rewritten(self.source, node, &|child| {
+            if Some(child) == body { self.inside(child) } else { self.text(child).to_owned() }
+        })
     }
 
     fn inside(&self, node: Node) -> String {
-        self.changed(node).unwrap_or_else(|| self.children(node, &|child| self.inside(child)))
-    }
-
-    /// A node with its children rewritten and everything between them as it is.
-    fn children(&self, node: Node, write: &dyn Fn(Node) -> String) -> String {
-        let mut cursor = node.walk();
-        let mut text = String::new();
-        let mut last = node.start_byte();
-        for child in node.children(&mut cursor) {
-            text.push_str(&self.source[last..child.start_byte()]);
-            text.push_str(&write(child));
-            last = child.end_byte();
-        }
-        text + &self.source[last..node.end_byte()]
+        self.changed(node).unwrap_or_else(|| rewritten(self.source, node, &|child| self.inside(child)))
     }
 
     fn changed(&self, node: Node) -> Option<String> {
