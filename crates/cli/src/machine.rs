@@ -156,6 +156,11 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// Where packages that were fetched are kept.
+pub(crate) fn downloads(settings: &Settings) -> Result<LayerStore, Failure> {
+    LayerStore::open(cache(settings).join("downloads")).kind(Kind::Machine)
+}
+
 /// The directory of what can be made again.
 pub(crate) fn cache(settings: &Settings) -> PathBuf {
     PathBuf::from(&settings.cache.dir)

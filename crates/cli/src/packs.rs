@@ -146,6 +146,31 @@ pub(crate) fn workshop_without(context: &Context<'_>) -> Result<Workshop, Failur
     machine::workshop(&context.settings, Arc::new(blobs))
 }
 
+/// How tasks of the named skills (all when none is named) are made for a pack.
+pub(crate) fn recipe(
+    context: &Context<'_>,
+    wanted: &[String],
+    records: usize,
+    max_turns: u32,
+) -> Result<Recipe, Failure> {
+    let known: Vec<&str> = skills::ALL.iter().map(|skill| skill.name()).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Failure::new(Kind::Usage, format!("unknown skill `{unknown}`; known: {}", known.join(", "))));
+    }
+    let all = || known.iter().map(|name| (*name).to_owned()).collect();
+    let skills = if wanted.is_empty() { all() } else { wanted.to_vec() };
+    Ok(Recipe { skills, records, max_turns, max_variants: 16, gated: true, seed: context.settings.run.seed })
+}
+
+/// Refuses a directory that is a pack already.
+pub(crate) fn refuse_pack(out: &Path) -> Result<(), Failure> {
+    match out.join("pack.toml").exists() {
+        true => Err(Failure::new(Kind::Input, format!("`{}` is already a pack", out.display()))
+            .hint("choose another place with `--out`")),
+        false => Ok(()),
+    }
+}
+
 /// Up to `limit` tasks of each skill (all when 0), of the named skills (all when none is named).
 pub(crate) fn select(pack: &Pack, wanted: &[String], limit: usize) -> Result<Vec<Arc<Task>>, Failure> {
     let known = |name: &String| pack.manifest.counts.contains_key(name);

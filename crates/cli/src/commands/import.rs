@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use basis_gym::episode::Episode;
-use basis_gym::factory::{Recipe, Yield};
+use basis_gym::factory::Yield;
 use basis_gym::formats::{self, Import, Intake};
 use basis_gym::pack::Pack;
-use basis_gym::skills;
 use basis_gym::store::{Recorder, RunStart};
-use basis_gym::tree::LayerStore;
 
 use super::export::{names, workshop};
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::{machine, text};
+use crate::{machine, packs, text};
 
 /// So much of a reason is shown.
 const LONGEST_NOTE: usize = 200;
@@ -62,10 +60,7 @@ type ReadTasks = fn(&Intake, &Path) -> Result<Yield, formats::FormatError>;
 
 fn tasks(arguments: &Arguments, context: &Context<'_>, read: ReadTasks) -> Result<(), Failure> {
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("packs").join(&arguments.format));
-    if out.join("pack.toml").exists() {
-        return Err(Failure::new(Kind::Input, format!("`{}` is already a pack", out.display()))
-            .hint("choose another place with `--out`"));
-    }
+    packs::refuse_pack(&out)?;
     let is_new = !out.exists();
     let made = read_and_write(arguments, context, read, &out);
     if made.is_err() && is_new {
@@ -77,9 +72,9 @@ fn tasks(arguments: &Arguments, context: &Context<'_>, read: ReadTasks) -> Resul
 }
 
 fn read_and_write(arguments: &Arguments, context: &Context<'_>, read: ReadTasks, out: &Path) -> Result<Yield, Failure> {
-    let recipe = recipe(arguments, context)?;
+    let recipe = packs::recipe(context, &arguments.skills, usize::MAX, arguments.max_turns)?;
     let workshop = machine::workshop(&context.settings, Pack::blobs(out).kind(Kind::Machine)?)?;
-    let downloads = LayerStore::open(machine::cache(&context.settings).join("downloads")).kind(Kind::Machine)?;
+    let downloads = machine::downloads(&context.settings)?;
     let repositories = arguments.repositories.clone();
     let intake = Intake { workshop: &workshop, downloads: &downloads, recipe: &recipe, repositories };
     let made = read(&intake, &arguments.path)?;
@@ -92,22 +87,6 @@ fn read_and_write(arguments: &Arguments, context: &Context<'_>, read: ReadTasks,
     }
     Pack::write(out, &arguments.format, &made.tasks, &made.evidence).kind(Kind::Machine)?;
     Ok(made)
-}
-
-fn recipe(arguments: &Arguments, context: &Context<'_>) -> Result<Recipe, Failure> {
-    let known: Vec<&str> = skills::ALL.iter().map(|skill| skill.name()).collect();
-    if let Some(unknown) = arguments.skills.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::new(Kind::Usage, format!("unknown skill `{unknown}`; known: {}", known.join(", "))));
-    }
-    let all = || known.iter().map(|name| (*name).to_owned()).collect();
-    Ok(Recipe {
-        skills: if arguments.skills.is_empty() { all() } else { arguments.skills.clone() },
-        records: usize::MAX,
-        max_turns: arguments.max_turns,
-        max_variants: 16,
-        gated: true,
-        seed: context.settings.run.seed,
-    })
 }
 
 fn report(context: &Context<'_>, made: &Yield, out: &Path) {

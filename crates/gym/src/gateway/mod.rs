@@ -32,7 +32,7 @@ pub use upstream::{Ask, Sampled, Sampling, Turn, Upstream, UpstreamError};
 
 use crate::episode::{Episode, TokenTrace};
 use crate::serve::{Handler, Request, Response};
-use dialects::{Answer, Asked, Dialect, generate};
+use dialects::{Answer, Asked, Dialect, anthropic, generate};
 
 /// Where episodes of sessions that ended go.
 pub type Keep = Box<dyn Fn(Vec<Episode>) -> Result<(), String> + Send + Sync>;
@@ -86,9 +86,11 @@ impl Gateway {
     fn other(&self, method: &str, path: &str, name: &str, request: &Request) -> Result<Response, Response> {
         if let Some(name) = path.strip_prefix("/sessions/") {
             return match method {
-                "GET" => Ok(Response::json(200, &self.known(name)?.to_json(name, &self.upstream.model()))),
+                "GET" => {
+                    Ok(Response::json(200, &lock(self.known(name)?.as_ref()).to_json(name, &self.upstream.model())))
+                }
                 "DELETE" => {
-                    drop(self.known(name)?);
+                    self.known(name)?;
                     lock(&self.sessions).remove(name);
                     Ok(Response::json(200, &json!({"deleted": name})))
                 }
@@ -134,9 +136,8 @@ impl Gateway {
     }
 
     fn count(&self, name: &str, body: &Value) -> Result<Response, Response> {
-        let anthropic = dialects::ALL[1];
-        let asked =
-            (anthropic.parse)(body, &lock(&self.session(name))).map_err(|reason| Response::error(400, &reason))?;
+        let asked = (anthropic::DIALECT.parse)(body, &lock(&self.session(name)))
+            .map_err(|reason| Response::error(400, &reason))?;
         // Four letters are about a token where nobody knows better.
         let letters = || asked.messages.iter().map(|message| message.text.len()).sum::<usize>() / 4 + 1;
         let count = self.upstream.count(&asked.messages).unwrap_or_else(letters);
@@ -146,7 +147,7 @@ impl Gateway {
     fn reward(&self, name: &str, body: &Value) -> Result<Response, Response> {
         let reward = body["reward"].as_f64().filter(|reward| reward.is_finite());
         let reward = reward.ok_or_else(|| Response::error(400, "`reward` is missing, expected a finite number"))?;
-        self.known(name)?.set_reward(reward);
+        lock(self.known(name)?.as_ref()).set_reward(reward);
         Ok(Response::json(200, &json!({"session": name, "reward": reward})))
     }
 
@@ -159,6 +160,7 @@ impl Gateway {
         let (task, skill) = (body["task"].as_str().unwrap_or(name), body["skill"].as_str().unwrap_or("external"));
         let (whole, episodes) = {
             let session = self.known(name)?;
+            let session = lock(&session);
             (session.to_json(name, &model), session.episodes(task, skill, &model))
         };
         if let Some(keep) = &self.keep {
@@ -178,12 +180,9 @@ impl Gateway {
         Ok(Response::json(200, &json!({"chain": head.to_string(), "sampled_here": found.is_some(), "session": found})))
     }
 
-    fn known(&self, name: &str) -> Result<Locked, Response> {
+    fn known(&self, name: &str) -> Result<Arc<Mutex<Session>>, Response> {
         let found = lock(&self.sessions).get(name).cloned();
-        let session = found.ok_or_else(|| {
-            Response::error(404, &format!("there is no session `{name}`; `GET /sessions` lists them"))
-        })?;
-        Ok(Locked::of(session))
+        found.ok_or_else(|| Response::error(404, &format!("there is no session `{name}`; `GET /sessions` lists them")))
     }
 
     fn list(&self) -> Value {
@@ -223,29 +222,6 @@ impl Gateway {
 impl Handler for Gateway {
     fn handle(&self, request: &Request) -> Response {
         self.route(request).unwrap_or_else(|refusal| refusal)
-    }
-}
-
-/// A session that is looked at, kept alive as long as that takes.
-struct Locked {
-    session: Arc<Mutex<Session>>,
-}
-
-impl Locked {
-    fn of(session: Arc<Mutex<Session>>) -> Self {
-        Self { session }
-    }
-
-    fn to_json(&self, name: &str, model: &str) -> Value {
-        lock(&self.session).to_json(name, model)
-    }
-
-    fn episodes(&self, task: &str, skill: &str, model: &str) -> Vec<Episode> {
-        lock(&self.session).episodes(task, skill, model)
-    }
-
-    fn set_reward(&self, reward: f64) {
-        lock(&self.session).set_reward(reward);
     }
 }
 

@@ -9,12 +9,10 @@ use basis_gym::pack::{Manifest, Pack};
 use basis_gym::skills::{self, Rejection};
 use basis_gym::sources::git::Commit;
 use basis_gym::sources::{self, Opened};
-use basis_gym::tree::LayerStore;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::machine;
-use crate::text;
+use crate::{machine, packs, text};
 
 mod attempts;
 mod funnel;
@@ -81,7 +79,7 @@ enum Way {
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let recipe = recipe(&arguments, context)?;
+    let recipe = packs::recipe(context, &arguments.skills, arguments.records as usize, arguments.max_turns)?;
     if let Some(run) = arguments.source.strip_prefix("run:") {
         return attempts::run(run, arguments.pack.as_deref(), arguments.out, &recipe, context);
     }
@@ -94,10 +92,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let commits = commits(&arguments, &opened, &ways)?;
     let name = opened.project.name.clone();
     let out = arguments.out.unwrap_or_else(|| Path::new("packs").join(&name));
-    if out.join("pack.toml").exists() {
-        return Err(Failure::new(Kind::Input, format!("`{}` is already a pack", out.display()))
-            .hint("choose another place with `--out`"));
-    }
+    packs::refuse_pack(&out)?;
     let is_new = !out.exists();
     let page = arguments.report.as_deref();
     let made = mine(&out, &opened, (&ways, &commits), &recipe, context).and_then(|made| {
@@ -198,26 +193,6 @@ fn unusable(rejection: Rejection) -> Failure {
     }
 }
 
-fn recipe(arguments: &Arguments, context: &Context<'_>) -> Result<Recipe, Failure> {
-    let known: Vec<&str> = skills::ALL.iter().map(|skill| skill.name()).collect();
-    if let Some(unknown) = arguments.skills.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::new(Kind::Usage, format!("unknown skill `{unknown}`; known: {}", known.join(", "))));
-    }
-    let chosen = if arguments.skills.is_empty() {
-        known.into_iter().map(str::to_owned).collect()
-    } else {
-        arguments.skills.clone()
-    };
-    Ok(Recipe {
-        skills: chosen,
-        records: arguments.records as usize,
-        max_turns: arguments.max_turns,
-        max_variants: 16,
-        gated: true,
-        seed: context.settings.run.seed,
-    })
-}
-
 /// The ways that were named, or those that the source has.
 fn ways(arguments: &Arguments, opened: &Opened) -> Result<Vec<Way>, Failure> {
     if opened.repository.is_none() && arguments.bugs.contains(&Way::History) {
@@ -242,7 +217,7 @@ fn commits(arguments: &Arguments, opened: &Opened, ways: &[Way]) -> Result<Vec<C
 }
 
 fn source(arguments: &Arguments, context: &Context<'_>) -> Result<Opened, Failure> {
-    let downloads = LayerStore::open(machine::cache(&context.settings).join("downloads")).kind(Kind::Machine)?;
+    let downloads = machine::downloads(&context.settings)?;
     let toolchains = machine::toolchains(&context.settings)?;
     sources::open(&arguments.source, arguments.revision.as_deref(), &toolchains, &downloads).kind(Kind::Input)
 }

@@ -7,7 +7,7 @@ use crate::gateway::conversation::{Call, Message, Speaker, text};
 use crate::gateway::session::Session;
 
 /// The line of the registry.
-pub(super) const DIALECT: Dialect = Dialect { path: "/v1/messages", parse, answer, events };
+pub(in crate::gateway) const DIALECT: Dialect = Dialect { path: "/v1/messages", parse, answer, events };
 
 fn parse(body: &Value, _: &Session) -> Result<Asked, String> {
     let given = body["messages"].as_array().ok_or("`messages` is missing, expected a list")?;

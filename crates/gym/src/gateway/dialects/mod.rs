@@ -1,7 +1,7 @@
 //! How agents speak to models: a file per protocol, with its line here. Each turns a request into a conversation, and a turn into an
 //! answer or into the events of one.
 
-mod anthropic;
+pub(super) mod anthropic;
 pub(super) mod chat;
 pub(super) mod generate;
 mod responses;

@@ -1,4 +1,5 @@
 //! Whether a test file carries the function under test with it, under whatever name: then it compares the function with itself.
+
 use crate::languages::FunctionSpan;
 use crate::languages::likeness;
 use crate::languages::nodes::visit_all;
