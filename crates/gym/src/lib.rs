@@ -4,7 +4,7 @@
 //! ([`sources`]) and how bugs get into them ([`mutation`], [`languages`]); what is asked and how it is graded
 //! ([`skills`], [`grade`], [`gate`], [`attacks`], [`pack`]); who acts and how ([`policy`], [`agent`], [`rollout`]); what stays
 //! ([`store`]), how others read and write it ([`formats`]) and how
-//! agents of others are listened to ([`gateway`], [`serve`]). This crate never prints, never reads the environment and never exits.
+//! agents and loops of others are served ([`gateway`], [`env_server`], [`serve`]). This crate never prints, never reads the environment and never exits.
 
 pub mod agent;
 pub mod attacks;
@@ -13,6 +13,7 @@ pub mod blobs;
 pub mod calendar;
 pub mod draft;
 pub mod embedded;
+pub mod env_server;
 pub mod episode;
 pub mod factory;
 pub mod formats;

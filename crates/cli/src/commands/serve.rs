@@ -1,12 +1,16 @@
-//! `basis serve`: the token gateway, in front of a model of this machine or of a model server.
+//! `basis serve`: the token gateway, in front of a model of this machine or of a model server; with a pack also its tasks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use basis_gym::env_server::{EnvConfig, EnvServer, Open};
+use basis_gym::episode::InvalidCause;
 use basis_gym::gateway::{Gateway, Keep, Remote, RemoteConfig, Upstream};
-use basis_gym::serve::{Listener, serve};
+use basis_gym::pack::Pack;
+use basis_gym::serve::{Handler, Listener, Request, Response, serve};
 use basis_gym::store::{Recorder, RunStart};
+use basis_sandbox::Limits;
 use basis_train::engines::Engine;
 use basis_train::policy::SamplingOptions;
 use basis_train::renderer::Renderer;
@@ -15,13 +19,13 @@ use basis_train::upstream::with_upstream;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::{machine, models};
+use crate::{machine, models, packs};
 
 /// Serve a model to agents of others, and keep the tokens that they sample
 ///
 /// Speaks OpenAI chat completions and responses, Anthropic messages, and `/inference/v1/generate`. A session is named by the path
 /// (`/sessions/<name>/v1/…`) or by the API key. `GET /sessions/<name>` gives its tokens, `POST /sessions/<name>/end` with a `reward` makes
-/// it an episode of a run.
+/// it an episode of a run. With `--pack`, loops of others ask for its tasks under `/tasks` and act on them under `/episodes`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Where to listen
@@ -42,6 +46,9 @@ pub(crate) struct Arguments {
     /// Speak the Tinker protocol instead, over the model of this machine: others train it
     #[arg(long, conflicts_with_all = ["upstream", "key_file"])]
     tinker: bool,
+    /// Serve the tasks of this pack, too: `POST /episodes` opens a sandbox, whose grade comes from here
+    #[arg(long, value_name = "DIR", conflicts_with = "tinker")]
+    pack: Option<PathBuf>,
     /// File with the key that clients must send, as `<key>` or `<key>:<session>`; default: anybody may ask
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -55,6 +62,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     };
     let listener = listener.kind(Kind::Machine)?;
     let name = arguments.name.as_deref().unwrap_or("basis");
+    let pack = arguments.pack.as_deref();
     if let Some(url) = &arguments.upstream {
         let remote = Remote::new(RemoteConfig {
             base_url: url.clone(),
@@ -63,7 +71,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
             proxy: None,
             timeout: Duration::from_secs(3600),
         });
-        return listen(context, &listener, Box::new(remote.kind(Kind::Usage)?), key);
+        return listen(context, &listener, Box::new(remote.kind(Kind::Usage)?), key, pack);
     }
     let dir = models::directory(context, arguments.model.as_deref())?;
     let (mut engine, renderer) =
@@ -76,8 +84,9 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         max_tokens: context.settings.train.max_tokens,
         ..SamplingOptions::default()
     };
-    let (served, sampled) =
-        with_upstream(engine.as_mut(), &renderer, &options, name, |upstream| listen(context, &listener, upstream, key));
+    let (served, sampled) = with_upstream(engine.as_mut(), &renderer, &options, name, |upstream| {
+        listen(context, &listener, upstream, key, pack)
+    });
     sampled.kind(Kind::Policy)?;
     served
 }
@@ -111,18 +120,62 @@ fn listen(
     listener: &Listener,
     upstream: Box<dyn Upstream>,
     key: Option<String>,
+    pack: Option<&Path>,
 ) -> Result<(), Failure> {
     let model = upstream.model();
     let recorder: Arc<Mutex<Option<Recorder>>> = Arc::default();
+    let tasks = pack.map(|path| tasks(context, path, key.clone(), keep(context, recorder.clone()))).transpose()?;
     let gateway = Gateway::new(upstream, key, Some(keep(context, recorder.clone())));
     context.printer.say(format_args!("model `{model}` at {}; Ctrl-C ends", listener.address()));
-    serve(listener, &gateway, &context.stop).kind(Kind::Machine)?;
+    serve(listener, &Both { gateway, tasks }, &context.stop).kind(Kind::Machine)?;
     if let Some(recorder) = recorder.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let name = recorder.name();
         recorder.finish(serde_json::json!({"model": model}))?;
         context.printer.say(format_args!("sessions that ended are in run {name}"));
     }
     Ok(())
+}
+
+/// The model and, where a pack was named, its tasks.
+struct Both {
+    gateway: Gateway,
+    tasks: Option<EnvServer>,
+}
+
+impl Handler for Both {
+    fn handle(&self, request: &Request) -> Response {
+        match &self.tasks {
+            Some(tasks) if EnvServer::answers(&request.path) => tasks.handle(request),
+            _ => self.gateway.handle(request),
+        }
+    }
+}
+
+fn tasks(context: &Context<'_>, path: &Path, key: Option<String>, keep: Keep) -> Result<EnvServer, Failure> {
+    let pack = Pack::open(path).kind(Kind::Input)?;
+    let tasks = packs::select(&pack, &[], 0)?;
+    let workshop = Arc::new(packs::workshop(context, &[&pack])?);
+    context.printer.say(format_args!("{} tasks of `{}`", tasks.len(), pack.manifest.name));
+    let keep: basis_gym::env_server::Keep = Arc::new(move |episode| keep(vec![episode]));
+    let boxes = workshop.clone();
+    let open: Open = Box::new(move |task| {
+        let tree = boxes.blobs.tree(&task.context.tree).map_err(|error| InvalidCause::Task(error.to_string()))?;
+        boxes.container(&task.context.tests, &tree, container_limits(&boxes.agent_limits))
+    });
+    let config = EnvConfig { key, keep: Some(keep), open: Some(open), ..EnvConfig::default() };
+    Ok(EnvServer::new(tasks, workshop, config))
+}
+
+/// Whoever brings agent and grader runs whole programs and copies whole trees.
+fn container_limits(agent: &Limits) -> Limits {
+    Limits {
+        wall: Duration::from_secs(3600),
+        output_bytes: 256 << 20,
+        disk_bytes: agent.disk_bytes.max(1 << 30),
+        files: agent.files.max(1 << 18),
+        processes: agent.processes.max(256),
+        ..agent.clone()
+    }
 }
 
 /// Records episodes in a run that begins with the first of them.

@@ -10,6 +10,7 @@
 mod build;
 mod containers;
 mod doctor;
+mod environments;
 mod frame;
 mod histories;
 mod images;

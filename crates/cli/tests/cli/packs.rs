@@ -39,7 +39,7 @@ def test_capped():
     assert total_capped([-1, 9], 4) == 5
 ";
 
-fn package(world: &World) {
+pub(crate) fn package(world: &World) {
     write(world, "project", &[("pkg/__init__.py", ""), ("pkg/limits.py", MODULE), ("tests/test_limits.py", TESTS)]);
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Command, Limits, Output, Sandbox};
+use basis_sandbox::{Backend, Command, Limits, Mount, Output, Sandbox};
 
 use crate::blobs::Blobs;
 use crate::episode::InvalidCause;
@@ -38,6 +38,17 @@ pub struct Workshop {
     /// Environments that were asked for.
     pub environments: Mutex<Vec<Arc<dyn Environment>>>,
 }
+
+/// Files of a system that is otherwise the machine's programs; directories that containers are expected to have.
+const SKELETON: [(&str, &str); 4] = [
+    ("etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\n"),
+    ("etc/group", "root:x:0:\n"),
+    ("etc/nsswitch.conf", "hosts: files\n"),
+    ("logs/artifacts/.keep", ""),
+];
+
+/// Where the machine's programs are.
+const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache"];
 
 impl Workshop {
     /// A workshop without any environment yet; `cache` keeps layers between runs.
@@ -99,6 +110,23 @@ impl Workshop {
     ) -> Result<Box<dyn Sandbox>, InvalidCause> {
         let environment = self.environment(tests)?;
         let spec = environment.spec(self.paths(trees)?, limits.clone());
+        self.backend.create(&spec).map_err(|error| InvalidCause::Sandbox(error.to_string()))
+    }
+
+    /// A sandbox over `tree` whose whole system can be written, copy-on-write, for programs that expect a container.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn container(&self, tests: &TestSetup, tree: &Tree, limits: Limits) -> Result<Box<dyn Sandbox>, InvalidCause> {
+        let environment = self.environment(tests)?;
+        let mut spec = environment.spec(self.paths(&[tree])?, limits);
+        let mut skeleton = Tree::new();
+        SKELETON.iter().for_each(|(path, text)| skeleton.insert(*path, text.as_bytes()));
+        spec.root = self.paths(&[&skeleton])?;
+        let programs = SYSTEM.into_iter().filter(|path| std::path::Path::new(path).exists());
+        let mounts = programs.map(|path| Mount { source: PathBuf::from(path), target: path.to_owned() });
+        // What the environment brings lies over the programs of the machine.
+        spec.mounts = mounts.chain(spec.mounts).collect();
         self.backend.create(&spec).map_err(|error| InvalidCause::Sandbox(error.to_string()))
     }
 

@@ -8,6 +8,8 @@ pub mod nothing;
 pub mod reference;
 pub mod scripted;
 
+pub use http::{Reading, tool_list};
+
 use crate::episode::{InvalidCause, Message, Reply, TokenTrace};
 use crate::task::Task;
 

@@ -12,13 +12,13 @@ use crate::policy::Policy;
 
 /// Plays one job. An infrastructure failure is tried once more; the second one is the result.
 pub(super) fn episode(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
-    let mut episode = attempt(job, policy, world);
+    let mut episode = once(job, policy, world);
     if !is_worth_a_retry(&episode.grade) {
         return episode;
     }
     match episode.end {
         Some(_) => grade(&mut episode, job, world),
-        None => episode = attempt(job, policy, world),
+        None => episode = once(job, policy, world),
     }
     episode
 }
@@ -28,7 +28,8 @@ fn is_worth_a_retry(grade: &Grade) -> bool {
     matches!(grade, Grade::Invalid(cause) if !matches!(cause, InvalidCause::Task(_)))
 }
 
-fn attempt(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
+/// Plays one job and takes what comes of it: whoever acts cannot act again.
+pub fn once(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
     let start = Instant::now();
     let mut episode = blank(job);
     let acted = guarded(InvalidCause::Model, || act(&mut episode, job, policy, world));

@@ -8,6 +8,7 @@ mod dispatch;
 mod queue;
 mod seed;
 mod serve;
+pub mod simulation;
 mod world;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod fault_tests;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::once;
 pub use dispatch::{Job, dispatch};
 pub use queue::Queue;
 pub use seed::seed;

@@ -66,6 +66,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("serve", &[]),
     // Calls of the two tools are kept as such.
     ("gateway", &["agent::tools", "serve"]),
+    // The loop, with a policy whose turns come from a client.
+    ("env_server", &["agent::tools", "policy", "rollout", "serve"]),
     // The readers gate what they make; the writers say what the graders know to verifiers elsewhere.
     (
         "formats",

@@ -1,5 +1,6 @@
 //! `basis bench`: how fast this machine is at what basis does most.
 
+mod controller;
 mod engine;
 mod episodes;
 mod grader;
@@ -8,10 +9,11 @@ mod sandbox;
 use crate::context::Context;
 use crate::exit::Failure;
 
-/// Measure sandboxes, verdicts, episodes and the engine on this machine
+/// Measure sandboxes, verdicts, episodes, the controller and the engine on this machine
 ///
 /// Sandboxes are compared with a plain process, and with bubblewrap, crun and podman where they are installed, in the same
-/// minutes. Episodes are those of the scripted teacher on generated packages, acted and graded: everything but a model.
+/// minutes. Episodes are those of the scripted teacher on generated packages, acted and graded: everything but a model. The
+/// controller is measured with a model, sandboxes and graders that only take time.
 /// On a machine with other work only the ratios mean something, and tokens per second of processor time.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,6 +26,12 @@ pub(crate) struct Arguments {
     /// Idle sandboxes at once
     #[arg(long, default_value_t = 1000, value_name = "N")]
     crowd: usize,
+    /// Episodes at once that only take time
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    at_once: usize,
+    /// The run whose times they take; default: made up, spread a hundredfold around 1.5 s a turn
+    #[arg(long, value_name = "RUN")]
+    recorded: Option<String>,
 }
 
 /// A part of the measurements.
@@ -35,6 +43,8 @@ enum Part {
     Grader,
     /// Episodes per second
     Episodes,
+    /// What thousands of episodes at once cost the controller
+    Controller,
     /// Tokens per second in training and decoding, and where the time goes
     #[value(alias = "train")]
     Engine,
@@ -52,6 +62,10 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     context.check_stop()?;
     if wanted(Part::Episodes) {
         episodes::run(context)?;
+    }
+    context.check_stop()?;
+    if wanted(Part::Controller) {
+        controller::run(arguments.at_once, arguments.recorded.as_deref(), context)?;
     }
     context.check_stop()?;
     if wanted(Part::Engine) {

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+pub use self::wire::{Reading, tool_list};
+
 use self::client::{Client, Posted};
 use super::{Action, Policy, PolicyError, Session};
 use crate::episode::Message;

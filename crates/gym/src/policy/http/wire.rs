@@ -9,15 +9,20 @@ use super::HttpConfig;
 use crate::agent::tools;
 use crate::episode::{Message, Reply, Role, ToolCall};
 
-/// The part of the request that stays the same.
-pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
+/// The two tools as servers are told of them.
+pub fn tool_list() -> Value {
     let describe = |tool: &tools::Tool| {
         json!({"type": "function", "function": {
             "name": tool.name, "description": tool.description, "parameters": tool.schema()}})
     };
+    tools::ALL.iter().map(|tool| describe(tool)).collect()
+}
+
+/// The part of the request that stays the same.
+pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
     let mut request = Map::new();
     request.insert("model".to_owned(), json!(config.model));
-    request.insert("tools".to_owned(), tools::ALL.iter().map(|tool| describe(tool)).collect());
+    request.insert("tools".to_owned(), tool_list());
     if let Some(temperature) = config.temperature {
         request.insert("temperature".to_owned(), json!(temperature));
     }
@@ -26,6 +31,58 @@ pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
     }
     request.extend(config.extra.clone());
     request
+}
+
+/// An assistant message as it was sent by somebody who keeps the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The turn; malformed where its calls could not be read.
+    pub reply: Reply,
+    /// Identifiers of all its calls, in order.
+    pub calls: Vec<String>,
+}
+
+impl Reading {
+    /// Reads an assistant message of chat completions.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn of(message: &Value) -> Result<Self, String> {
+        let object = message.as_object().ok_or("expected an assistant message")?;
+        if object.get("role").is_some_and(|role| role != "assistant") {
+            return Err(format!("the message has the role {}, expected `assistant`", object["role"]));
+        }
+        let raw = match object.get("tool_calls") {
+            None | Some(Value::Null) => &[][..],
+            Some(calls) => calls.as_array().ok_or("`tool_calls` is wrong, expected a list")?.as_slice(),
+        };
+        let reply = read(text(object), raw, object.get("finish_reason").and_then(Value::as_str));
+        let calls = raw.iter().enumerate().map(identifier).collect();
+        Ok(match reply {
+            Ok((text, parsed)) => {
+                let parsed = parsed.into_iter().map(|(_, call, _)| call).collect();
+                Self { reply: Reply { text, calls: parsed, malformed: None }, calls }
+            }
+            Err((text, why)) => Self { reply: Reply { text, calls: Vec::new(), malformed: Some(why) }, calls },
+        })
+    }
+}
+
+/// Text and calls of an assistant message, or the text and what is wrong with it.
+type Read = Result<(String, Vec<(String, ToolCall, Value)>), (String, String)>;
+
+fn read(text: String, calls: &[Value], finish_reason: Option<&str>) -> Read {
+    let parsed = match finish_reason {
+        Some("length") => Err("it was cut off at the token limit".to_owned()),
+        _ if calls.is_empty() && text.contains("<tool_call>") => {
+            Err("the tool call stands in the text (does the server have a tool-call parser enabled?)".to_owned())
+        }
+        _ => calls.iter().enumerate().map(call).collect::<Result<Vec<_>, _>>(),
+    };
+    match parsed {
+        Ok(calls) => Ok((text, calls)),
+        Err(why) => Err((text, why)),
+    }
 }
 
 /// All messages so far, as the server wants them.
@@ -70,21 +127,14 @@ impl Conversation {
     pub(super) fn reply(&mut self, body: &Value) -> Result<Reply, String> {
         let choice = &body["choices"][0];
         let message = choice["message"].as_object().ok_or("expected `choices[0].message` in the answer")?;
-        let text = text(message);
         let calls = message.get("tool_calls").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let parsed = match choice["finish_reason"].as_str() {
-            Some("length") => Err("it was cut off at the token limit".to_owned()),
-            Some(reason @ ("content_filter" | "abort" | "error")) => {
-                return Err(format!("the server ended the turn with `{reason}`"));
-            }
-            _ if calls.is_empty() && text.contains("<tool_call>") => {
-                Err("the tool call stands in the text (does the server have a tool-call parser enabled?)".to_owned())
-            }
-            _ => calls.iter().enumerate().map(call).collect::<Result<Vec<_>, _>>(),
-        };
-        Ok(match parsed {
-            Ok(parsed) => self.accept(text, parsed),
-            Err(why) => self.reject(text, calls, why),
+        let reason = choice["finish_reason"].as_str();
+        if let Some(reason @ ("content_filter" | "abort" | "error")) = reason {
+            return Err(format!("the server ended the turn with `{reason}`"));
+        }
+        Ok(match read(text(message), calls, reason) {
+            Ok((text, parsed)) => self.accept(text, parsed),
+            Err((text, why)) => self.reject(text, calls, why),
         })
     }
 
@@ -129,7 +179,12 @@ fn call((index, raw): (usize, &Value)) -> Result<(String, ToolCall, Value), Stri
         other => other.clone(),
     };
     let call = tools::parse(name, &arguments)?;
-    let id = raw["id"].as_str().map_or_else(|| format!("call_{index}"), str::to_owned);
+    let id = identifier((index, raw));
     let function = json!({"name": name, "arguments": arguments.to_string()});
     Ok((id.clone(), call, json!({"id": id, "type": "function", "function": function})))
+}
+
+/// The identifier of a call; some servers give none.
+fn identifier((index, raw): (usize, &Value)) -> String {
+    raw["id"].as_str().map_or_else(|| format!("call_{index}"), str::to_owned)
 }

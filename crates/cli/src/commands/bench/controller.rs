@@ -1,0 +1,107 @@
+//! What thousands of episodes at once cost the controller: its own work, with a model, sandboxes and graders that only take time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use basis_gym::episode::Grade;
+use basis_gym::project::{Origin, RunnerKind, TestSetup};
+use basis_gym::rollout::simulation::{Script, Simulation};
+use basis_gym::rollout::{Job, dispatch};
+use basis_gym::store::{self, EpisodeFilter, Reader};
+use basis_gym::task::{Context as TaskContext, SCHEMA_VERSION, Task};
+use basis_gym::tree::Tree;
+
+use super::Figure;
+use crate::context::Context;
+use crate::exit::{Failure, Kind};
+use crate::machine;
+
+/// Times of made-up episodes: 1.5 s for a turn on average, so that 10,000 at once make more than 5,000 turns a second.
+const MEAN_TURN: Duration = Duration::from_millis(1500);
+const LONGEST: usize = 30;
+/// Different scripts.
+const SCRIPTS: usize = 4096;
+
+pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>) -> Result<(), Failure> {
+    let scripts = match recorded {
+        Some(name) => scripts_of(name, context)?,
+        None => Script::spread(context.settings.run.seed, SCRIPTS, MEAN_TURN, LONGEST),
+    };
+    let simulation = Simulation::new(scripts);
+    let task = Arc::new(task());
+    // Four times as many, so that for most of the time all places are taken.
+    let jobs = (0..4 * at_once as u64).map(|seed| Job { task: task.clone(), sample: seed as u32, seed });
+    let (mut scored, mut invalid) = (0u64, 0u64);
+    let mut count = |episode: basis_gym::episode::Episode| match episode.grade {
+        Grade::Scored(_) => scored += 1,
+        Grade::Invalid(_) => invalid += 1,
+    };
+    let (start, before) = (Instant::now(), machine::used());
+    dispatch(jobs, &simulation, &simulation, at_once, &mut count, &context.stop);
+    context.check_stop()?;
+    let (seconds, after) = (start.elapsed().as_secs_f64(), machine::used());
+    if invalid > 0 {
+        return Err(Failure::new(Kind::Unexpected, format!("{invalid} of {} episodes are invalid", invalid + scored)));
+    }
+    let cpu = (after.cpu - before.cpu).as_secs_f64();
+    let turns = simulation.turns() as f64;
+    let late = simulation.lateness();
+    let quantile = |share: f64| late.get((late.len() as f64 * share) as usize).map_or(0.0, |it| it.as_secs_f64() * 1e3);
+    let figure = |name, value, unit| Figure { name, value, unit, base: None }.print(context);
+    figure("episodes at once", at_once as f64, "");
+    figure("episodes, acted and graded", scored as f64 / seconds, "1/s");
+    figure("model turns", turns / seconds, "1/s");
+    figure("processor time of the controller", cpu / seconds, "cores");
+    figure("processor time per turn", cpu / turns * 1e6, "us");
+    figure("largest resident memory", after.peak_bytes as f64 / f64::from(1 << 20), "MiB");
+    figure(
+        "memory per episode at work",
+        (after.peak_bytes.saturating_sub(before.peak_bytes)) as f64 / at_once as f64 / 1024.0,
+        "KiB",
+    );
+    figure("scheduling delay, median", quantile(0.5), "ms");
+    figure("scheduling delay, 99 %", quantile(0.99), "ms");
+    figure("scheduling delay, 99.9 %", quantile(0.999), "ms");
+    Ok(())
+}
+
+/// The times of the episodes of a run.
+fn scripts_of(name: &str, context: &Context<'_>) -> Result<Vec<Script>, Failure> {
+    let reader = Reader::open(&store::find_run(&context.runs(), name)?)?;
+    let mut scripts = Vec::new();
+    for row in reader.rows(&EpisodeFilter::default())? {
+        let (_, episode) = reader.episode(&row.id.to_string())?;
+        if episode.reward().is_some() {
+            scripts.push(Script::of(&episode));
+        }
+    }
+    match scripts.is_empty() {
+        true => Err(Failure::new(Kind::Input, format!("run `{name}` has no episode that was graded"))),
+        false => Ok(scripts),
+    }
+}
+
+/// A task that nobody looks at.
+fn task() -> Task {
+    let tests = TestSetup {
+        runner: RunnerKind::Plain,
+        files: vec![],
+        import_roots: vec![],
+        requirements: vec![],
+        before: None,
+    };
+    Task {
+        id: String::new(),
+        schema_version: SCHEMA_VERSION,
+        skill: "edit".to_owned(),
+        prompt: "simulated".to_owned(),
+        context: TaskContext { tree: Tree::new().id(), tests, max_turns: u32::MAX },
+        hidden: serde_json::Value::Null,
+        grader: "simulated 1".to_owned(),
+        origin: Origin::new("generated", "0"),
+        project: "simulated".to_owned(),
+        family: String::new(),
+        pair: String::new(),
+    }
+    .sealed()
+}
