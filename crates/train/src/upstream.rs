@@ -83,7 +83,11 @@ impl EngineUpstream {
         let context = self.options.context;
         let room = context.saturating_sub(prompt.len());
         if room == 0 {
-            let message = format!("the prompt has {} tokens, the context length is {context}", prompt.len());
+            // In the words by which clients know that there is no room.
+            let message = format!(
+                "context_length_exceeded: the maximum context length is {context} tokens, the prompt has {}",
+                prompt.len()
+            );
             return Err(UpstreamError::new(400, message));
         }
         if !sampling.stop.is_empty() || sampling.top_p.is_some_and(|top_p| top_p < 1.0) {
@@ -224,6 +228,9 @@ mod tests {
         });
         assert_eq!(errors[0], "the first message after those of the system must be a user's");
         assert_eq!(errors[1], "the last message is the policy's own; end with one of a user or a tool");
-        assert!(errors[2].contains("leave them out") && errors[3].contains("the context length is 2048"), "{errors:?}");
+        assert!(
+            errors[2].contains("leave them out") && errors[3].contains("the maximum context length is 2048"),
+            "{errors:?}"
+        );
     }
 }

@@ -15,6 +15,10 @@ from verifiers.v1.runtimes import ProgramResult
 from basis_gym.client import Client, reward
 
 
+ROOM = 64
+"""Tokens that a turn needs at least."""
+
+
 class BasisData(vf.TaskData):
     task: str
     skill: str
@@ -61,19 +65,24 @@ class BasisHarness(vf.Harness[vf.HarnessConfig]):
         turn = await server.begin(data.task, policy=f"verifiers:{ctx.model}")
         messages, tools = list(turn["messages"]), turn["tools"]
         async with httpx.AsyncClient(timeout=None, headers={"authorization": f"Bearer {secret}"}) as model:
+            context = await window(model, endpoint, ctx.model)
             try:
                 while not turn["done"]:
                     body = {"model": ctx.model, "messages": messages, "tools": tools}
                     answer = await model.post(f"{endpoint.rstrip('/')}/chat/completions", json=body)
-                    if answer.is_error and trace.stop_condition is not None:
+                    if answer.is_error:
+                        # Whatever it was, verifiers has it in the trace; what is there is graded.
                         turn |= await server.full(turn["episode"])
                         break
-                    answer.raise_for_status()
-                    choice = answer.json()["choices"][0]
+                    choice, used = answer.json()["choices"][0], (answer.json().get("usage") or {}).get("total_tokens", 0)
                     reply = {key: value for key, value in choice["message"].items() if value is not None}
                     messages.append(reply)
                     turn |= await server.act(turn["episode"], reply | {"finish_reason": choice.get("finish_reason")})
                     messages += turn["messages"]
+                    # verifiers counts a prompt that is too long as a failure of the server, so none is sent.
+                    ahead = used + sum(len(message["content"]) for message in turn["messages"]) // 3 + ROOM
+                    if not turn["done"] and context and ahead > context:
+                        turn |= await server.full(turn["episode"])
             except asyncio.CancelledError:
                 await server.leave(turn["episode"])
                 raise
@@ -81,3 +90,10 @@ class BasisHarness(vf.Harness[vf.HarnessConfig]):
         if not turn["valid"]:
             raise SandboxError(f"the episode says nothing about the model: {turn['detail']}")
         return ProgramResult(0, json.dumps(trace.info["basis"]), "")
+
+
+async def window(model, endpoint, name):
+    """The longest sequence of the model in tokens, if its server says so."""
+    answer = await model.get(f"{endpoint.rstrip('/')}/models")
+    cards = [] if answer.is_error else answer.json().get("data", [])
+    return next((card.get("max_model_len") for card in cards if card.get("id") == name), None)
