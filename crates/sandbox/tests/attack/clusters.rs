@@ -93,5 +93,5 @@ fn hold(column: &str, backend: &dyn Backend, left: &[usize]) {
     };
     let cells = registry::ALL.iter().map(cell).collect();
     assert!(succeeded.is_empty(), "{}", succeeded.join("\n"));
-    table::compare([(column.to_owned(), cells)].into());
+    table::table().compare([(column.to_owned(), cells)].into());
 }

@@ -12,6 +12,8 @@ mod closed;
 mod cluster;
 #[cfg(feature = "kubernetes-tests")]
 mod clusters;
+#[path = "../conformance/columns.rs"]
+mod columns;
 mod ends;
 mod files;
 #[path = "../conformance/fixture.rs"]

@@ -1,5 +1,6 @@
 //! What most facts need: a layer, a specification, a sandbox, and a way to run shell text in it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -109,12 +110,22 @@ pub(crate) fn fails(sandbox: &mut dyn Sandbox, script: &str) {
     assert!(!output.outcome.success(), "{script} succeeded:\n{}{}", output.stdout.text(), output.stderr.text());
 }
 
+thread_local! {
+    /// What the backend of the fact that this thread shows does not do.
+    static LACKING: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What was missing since this was last asked.
+pub(crate) fn take_lacking() -> Option<String> {
+    LACKING.take()
+}
+
 /// The result of an operation, or `None` when the backend says that it has no such operation.
 pub(crate) fn supported<T>(result: Result<T, SandboxError>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error @ SandboxError::Unsupported { .. }) => {
-            eprintln!("skipped: {error}");
+            LACKING.set(Some(error.to_string()));
             None
         }
         Err(error) => panic!("{error}"),

@@ -1,5 +1,5 @@
 //! The facts that every backend must hold to, by the file that shows them, and what a backend is not asked for. Both suites that run
-//! them have this list.
+//! them have this list, from which `docs/reference/conformance.md` is made.
 
 /// Hands all facts to the macro of this name.
 macro_rules! facts {
@@ -103,52 +103,100 @@ macro_rules! facts {
 }
 pub(crate) use facts;
 
-/// Facts that a backend does not hold to, or that a suite of its own shows: backend, fact, reason.
-const ELSEWHERE: &[(&str, &str, &str)] = &[
-    ("container", "a_fork_goes_on_from_the_same_files", "it does not fork"),
-    ("container", "a_fork_has_the_same_mounts_and_limits", "it does not fork"),
-    ("container", "nothing_moves_while_files_are_copied", "it does not fork"),
-    ("container", "two_hundred_sandboxes_live_at_once", "an engine takes minutes to start as many"),
+/// A fact and the test that shows it.
+pub(crate) struct Fact {
+    /// What it is about: the file.
+    pub(crate) about: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) check: fn(&dyn basis_sandbox::Backend),
+}
+
+macro_rules! all {
+    ($($module:ident: $($fact:ident)*;)*) => {
+        /// All facts, in the order of the list.
+        pub(crate) const ALL: &[Fact] = &[$($(
+            Fact { about: stringify!($module), name: stringify!($fact), check: crate::$module::$fact },
+        )*)*];
+    };
+}
+facts!(all);
+
+/// Why a backend is not asked for a fact.
+#[derive(Clone, Copy)]
+enum Why {
+    /// It has no such operation.
+    Unsupported(&'static str),
+    /// Another suite shows it.
+    Elsewhere(&'static str),
+    /// What runs the containers of a pod has to see to it.
+    Node(&'static str),
+    /// It does not hold.
+    Open(&'static str),
+    /// It would show nothing, or take too long.
+    NotTried(&'static str),
+}
+
+const FORKS: Why = Why::Unsupported("it does not fork");
+const ENGINE: Why = Why::Elsewhere("containers");
+const CLUSTER: Why = Why::Elsewhere("kubernetes");
+
+/// What a backend is not asked for: backend, fact, reason.
+const NOT_ASKED: &[(&str, &str, Why)] = &[
+    ("container", "a_fork_goes_on_from_the_same_files", FORKS),
+    ("container", "a_fork_has_the_same_mounts_and_limits", FORKS),
+    ("container", "nothing_moves_while_files_are_copied", FORKS),
+    ("container", "two_hundred_sandboxes_live_at_once", Why::NotTried("an engine takes minutes to start as many")),
     (
         "container",
         "sandboxes_beyond_the_limit_of_descriptors_work_like_others",
-        "nobody can hold descriptors in place of the controller",
+        Why::NotTried("nobody can hold descriptors in place of the controller"),
     ),
-    ("container", "nothing_is_left_after_drop", "tests/containers asks the engine"),
-    ("container", "nothing_is_left_after_the_controller_is_killed", "tests/containers asks the engine"),
-    ("kubernetes", "processes_of_the_host_are_invisible", "what starts commands in a container is seen inside"),
+    ("container", "nothing_is_left_after_drop", ENGINE),
+    ("container", "nothing_is_left_after_the_controller_is_killed", ENGINE),
     (
         "kubernetes",
-        "commands_have_no_capabilities_and_get_none",
-        "the node filters system calls, and that of the tests does not",
+        "processes_of_the_host_are_invisible",
+        Why::Open("what starts commands in a container is seen inside"),
     ),
-    ("kubernetes", "a_memory_bomb_ends_alone", "the node limits memory, and that of the tests does not"),
-    ("kubernetes", "memory_is_summed_over_processes", "the node limits memory, and that of the tests does not"),
-    ("kubernetes", "processes_are_limited", "tests/kubernetes shows it; what starts commands counts, too"),
-    ("kubernetes", "names_on_disk_are_limited", "nothing that a pod may ask for limits names"),
+    ("kubernetes", "commands_have_no_capabilities_and_get_none", Why::Node("it filters system calls")),
+    ("kubernetes", "a_memory_bomb_ends_alone", Why::Node("it limits memory")),
+    ("kubernetes", "memory_is_summed_over_processes", Why::Node("it limits memory")),
+    ("kubernetes", "processes_are_limited", CLUSTER),
+    ("kubernetes", "names_on_disk_are_limited", Why::Open("nothing that a pod may ask for limits names")),
     (
         "kubernetes",
         "a_sandbox_outlives_its_backend_handle_and_changes_threads",
-        "a second handle would need to know the cluster",
+        Why::NotTried("a second handle would need to know the cluster"),
     ),
-    ("kubernetes", "two_hundred_sandboxes_live_at_once", "a node takes minutes to start as many"),
-    ("kubernetes", "sandboxes_beyond_the_limit_of_descriptors_work_like_others", "a pod is held by no descriptor"),
-    ("kubernetes", "nothing_is_left_after_drop", "tests/kubernetes asks the cluster"),
-    ("kubernetes", "nothing_is_left_after_the_controller_is_killed", "tests/kubernetes asks the cluster"),
+    ("kubernetes", "two_hundred_sandboxes_live_at_once", Why::NotTried("a node takes minutes to start as many")),
+    (
+        "kubernetes",
+        "sandboxes_beyond_the_limit_of_descriptors_work_like_others",
+        Why::NotTried("a pod is held by no descriptor"),
+    ),
+    ("kubernetes", "nothing_is_left_after_drop", CLUSTER),
+    ("kubernetes", "nothing_is_left_after_the_controller_is_killed", CLUSTER),
     (
         "kubernetes",
         "whatever_modes_are_left_behind_is_listed",
-        "not held: a file below several directories that are all closed is not found",
+        Why::Open("a file below several directories that are all closed is not found"),
     ),
     (
         "kubernetes",
         "a_mount_can_be_shown_inside_another_one",
-        "a runtime cannot make a mount point inside a volume that is read-only",
+        Why::Unsupported("a runtime cannot make a mount point inside a volume that is read-only"),
     ),
 ];
 
-/// Why a backend is not asked for a fact.
-pub(crate) fn elsewhere(backend: &str, fact: &str) -> Option<&'static str> {
-    let mut all = ELSEWHERE.iter();
-    all.find(|(name, known, _)| *name == backend && *known == fact).map(|(_, _, reason)| *reason)
+/// What stands in the table for a fact that a backend is not asked for.
+pub(crate) fn not_asked(backend: &str, fact: &str) -> Option<String> {
+    let mut all = NOT_ASKED.iter();
+    let (_, _, why) = all.find(|(name, known, _)| *name == backend && *known == fact)?;
+    Some(match why {
+        Why::Unsupported(reason) => format!("unsupported: {reason}"),
+        Why::Elsewhere(suite) => format!("held, as `tests/{suite}` shows"),
+        Why::Node(reason) => format!("left to the node: {reason}"),
+        Why::Open(reason) => format!("not held: {reason}"),
+        Why::NotTried(reason) => format!("not tried: {reason}"),
+    })
 }

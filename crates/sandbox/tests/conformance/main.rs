@@ -1,9 +1,11 @@
 //! What every backend must hold to: one suite of facts, run against each backend that this machine can run.
 //!
-//! Run by root, the suite runs once more as an ordinary user.
+//! Run by root, the suite runs once more as an ordinary user. What came of it is the table in `docs/reference/conformance.md`; a test
+//! compares them, and writes it when `UPDATE_CONFORMANCE_TABLE=1`.
 
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
+mod columns;
 mod commands;
 mod copies;
 mod crowded;
@@ -20,7 +22,10 @@ mod programs;
 mod shells;
 mod sizes;
 mod specification;
-mod user;
+mod table;
+mod verdicts;
+
+use verdicts::{Verdict, Verdicts};
 
 use basis_sandbox::{Backend, SandboxError, backends};
 use std::sync::{Arc, OnceLock};
@@ -31,7 +36,7 @@ macro_rules! suite {
         $(mod $module {
             $(#[test]
             fn $fact() {
-                crate::on_every_backend(stringify!($fact), crate::$module::$fact);
+                crate::hold(stringify!($fact));
             })*
         })*
     };
@@ -41,14 +46,32 @@ mod facts {
     crate::list::facts!(suite);
 }
 
-/// Runs `check` on each backend of the registry that this machine can run.
-fn on_every_backend(fact: &str, check: fn(&dyn Backend)) {
-    static OPENED: OnceLock<Vec<Arc<dyn Backend>>> = OnceLock::new();
-    let opened = OPENED.get_or_init(|| backends::names().iter().filter_map(|name| available(name)).collect());
-    for backend in opened {
-        match list::elsewhere(backend.name(), fact) {
-            Some(reason) => eprintln!("skipped on `{}`: {reason}", backend.name()),
-            None => check(backend.as_ref()),
+/// A backend of the registry that this machine can run, and what came of the facts on it.
+struct Opened {
+    backend: Arc<dyn Backend>,
+    verdicts: Verdicts,
+}
+
+impl Opened {
+    fn verdict(&self, fact: &str) -> Verdict {
+        self.verdicts.of(fact, self.backend.name(), &|check| check(self.backend.as_ref()))
+    }
+}
+
+fn opened() -> &'static [Opened] {
+    static OPENED: OnceLock<Vec<Opened>> = OnceLock::new();
+    let open = |name: &&str| Some(Opened { backend: available(name)?, verdicts: Verdicts::new() });
+    OPENED.get_or_init(|| backends::names().iter().filter_map(open).collect())
+}
+
+/// Fails the calling test unless every backend holds to the fact.
+fn hold(fact: &str) {
+    for opened in opened() {
+        let name = opened.backend.name();
+        match opened.verdict(fact) {
+            Ok(verdict) if verdict == verdicts::HELD => {}
+            Ok(verdict) => eprintln!("`{name}`: {verdict}"),
+            Err(message) => panic!("`{name}`: {message}"),
         }
     }
 }
@@ -88,8 +111,8 @@ fn the_benchmark_compares_each_way_with_a_plain_process() {
 
 #[test]
 fn the_backend_says_how_it_keeps_each_limit() {
-    on_every_backend("enforcement", |backend| {
-        let limits: Vec<&str> = backend.enforcement().iter().map(|entry| entry.limit).collect();
+    for opened in opened() {
+        let limits: Vec<&str> = opened.backend.enforcement().iter().map(|entry| entry.limit).collect();
         assert_eq!(limits, ["wall", "memory", "processes", "cpu", "output", "disk", "files", "network"]);
-    });
+    }
 }

@@ -1,11 +1,16 @@
 //! The suite that every backend must hold to, in pods: the same facts, but for those that `tests/conformance/list.rs` says pods are not
 //! asked for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use basis_sandbox::Backend;
 use basis_sandbox::backends::{self, KubernetesOptions, Options};
+
+use crate::list::ALL;
+use crate::verdicts::{self, Verdict, Verdicts};
+
+const KUBECONFIG: &str = "BASIS_TEST_KUBECONFIG";
 
 /// Makes a test of each function.
 macro_rules! suite {
@@ -13,7 +18,7 @@ macro_rules! suite {
         $(mod $module {
             $(#[test]
             fn $fact() {
-                super::super::on_a_cluster(stringify!($fact), crate::$module::$fact);
+                super::super::hold(stringify!($fact));
             })*
         })*
     };
@@ -23,13 +28,36 @@ mod facts {
     crate::list::facts!(suite);
 }
 
-/// Runs `check` in the real cluster that was named, or else in one of our own.
-fn on_a_cluster(fact: &str, check: fn(&dyn Backend)) {
-    if let Some(reason) = crate::list::elsewhere("kubernetes", fact) {
-        eprintln!("skipped: {reason}");
+#[test]
+fn the_reference_says_what_holds_in_pods() {
+    let real = std::env::var_os(KUBECONFIG).is_some();
+    if !real && !crate::has_containers() {
         return;
     }
-    if let Some(kubeconfig) = std::env::var_os("BASIS_TEST_KUBECONFIG") {
+    let cell = |fact: &crate::list::Fact| match verdict(fact.name) {
+        Ok(verdict) => verdict,
+        Err(message) => panic!("pods do not hold to {}: {message}", fact.name),
+    };
+    let column = if real { "kubernetes, real nodes" } else { "kubernetes, node of the tests" };
+    verdicts::table().compare([(column.to_owned(), ALL.iter().map(cell).collect())].into());
+}
+
+fn hold(fact: &str) {
+    match verdict(fact) {
+        Ok(verdict) if verdict == verdicts::HELD => {}
+        Ok(verdict) => eprintln!("{verdict}"),
+        Err(message) => panic!("{message}"),
+    }
+}
+
+fn verdict(fact: &str) -> Verdict {
+    static VERDICTS: OnceLock<Verdicts> = OnceLock::new();
+    VERDICTS.get_or_init(Verdicts::new).of(fact, "kubernetes", &on_a_cluster)
+}
+
+/// Runs `check` in the real cluster that was named, or else in one of our own.
+fn on_a_cluster(check: fn(&dyn Backend)) {
+    if let Some(kubeconfig) = std::env::var_os(KUBECONFIG) {
         let image =
             std::env::var("BASIS_TEST_IMAGE").expect("BASIS_TEST_IMAGE names an image for BASIS_TEST_KUBECONFIG");
         let namespace = std::env::var("BASIS_TEST_NAMESPACE").unwrap_or_else(|_| "basis".into());

@@ -13,6 +13,9 @@ mod opening;
 mod running;
 
 // The conformance suite.
+#[allow(dead_code, reason = "shared with the conformance suite")]
+#[path = "../conformance/columns.rs"]
+mod columns;
 #[path = "../conformance/commands.rs"]
 mod commands;
 #[path = "../conformance/copies.rs"]
@@ -46,6 +49,8 @@ mod shells;
 mod sizes;
 #[path = "../conformance/specification.rs"]
 mod specification;
+#[path = "../conformance/verdicts.rs"]
+mod verdicts;
 
 use std::sync::Arc;
 use std::time::Duration;
