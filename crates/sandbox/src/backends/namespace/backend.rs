@@ -142,3 +142,61 @@ fn is_target(path: &str) -> bool {
     let ordinary = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
     path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(ordinary))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Command, Limits};
+
+    /// Groups of boxes that limit memory, with their limit and how many processes they have.
+    fn memory_groups(parent: &Path) -> Vec<(String, usize)> {
+        let read = |path: &Path, name: &str| std::fs::read_to_string(path.join(name)).unwrap_or_default();
+        let groups = std::fs::read_dir(parent).expect("listed").flatten().map(|entry| entry.path());
+        let known = groups.filter(|path| path.is_dir());
+        known
+            .map(|path| {
+                (read(&path, "memory.limit_in_bytes").trim().into(), read(&path, "cgroup.procs").lines().count())
+            })
+            .collect()
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
+    fn a_box_that_waits_has_no_memory_group_and_one_that_is_used_is_in_it_with_its_keeper() {
+        let Ok(client) = Client::start(&[Controller::Memory]) else { return eprintln!("skipped: no namespaces") };
+        let Some(parent) = client.groups().parent_of_version_one(Controller::Memory) else {
+            return eprintln!("skipped: no groups of version 1 that limit memory");
+        };
+        let backend = NamespaceBackend { client: Arc::new(client) };
+        let memory = 64 << 20;
+        let spec = trial::spec(Limits { memory_bytes: memory, ..Limits::default() });
+        let mut uses: [(&str, fn(&mut dyn Sandbox)); 3] = [
+            ("a command", |sandbox| drop(sandbox.exec(&Command::new(["true"])).expect("ran"))),
+            ("a file", |sandbox| sandbox.write("file", b"text").expect("written")),
+            ("a line", |sandbox| {
+                drop(sandbox.shell(&crate::ShellLine::new("true"), &mut |_, _| ()).expect("ran"));
+            }),
+        ];
+        let mut living = Vec::new();
+        for (count, (what, action)) in uses.iter_mut().enumerate() {
+            let mut sandbox = backend.create(&spec).expect("created");
+            assert_eq!(memory_groups(&parent).len(), count, "before {what}");
+            action(sandbox.as_mut());
+            let groups = memory_groups(&parent);
+            assert_eq!(groups.len(), count + 1, "after {what}");
+            for (limit, processes) in groups {
+                assert_eq!(limit, memory.to_string(), "{what}");
+                assert!(processes >= 2, "{what}: a keeper and its box, not {processes}");
+            }
+            living.push(sandbox);
+        }
+        let mut idle = backend.create(&spec).expect("created");
+        let copy = idle.fork().expect("forked");
+        assert_eq!(
+            memory_groups(&parent).len(),
+            living.len() + 1,
+            "the copy was given files, the other one was not used"
+        );
+        drop((idle, copy, living));
+    }
+}

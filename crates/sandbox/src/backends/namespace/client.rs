@@ -41,6 +41,11 @@ pub(in crate::backends) struct NewBox {
 
 /// What a box stands on: who made it and counts what it uses.
 pub(in crate::backends) trait Ground: Send {
+    /// Has all limits hold. Called before the box starts a command or is given files.
+    fn settle(&mut self) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
     /// Whether the kernel killed a process of the box for lack of memory since this was last asked.
     fn out_of_memory(&mut self) -> bool;
 
@@ -80,6 +85,10 @@ struct Kept {
 }
 
 impl Ground for Kept {
+    fn settle(&mut self) -> Result<(), SandboxError> {
+        self.keeper.group.settle().map_err(unlimited)
+    }
+
     fn out_of_memory(&mut self) -> bool {
         self.keeper.out_of_memory()
     }
@@ -91,7 +100,9 @@ impl Ground for Kept {
     fn another(&self, spec: &SandboxSpec) -> Result<NewBox, SandboxError> {
         let mut checked = super::backend::check(spec, self.client.groups().leave())?;
         checked.filled = true;
-        self.client.create(&checked)
+        let mut new = self.client.create(&checked)?;
+        new.ground.settle()?;
+        Ok(new)
     }
 
     fn end(self: Box<Self>) -> Result<(), SandboxError> {
@@ -210,7 +221,7 @@ impl Keeper {
 
     fn create(&mut self, spec: &BoxSpec) -> Result<(OwnedFd, Channel), SandboxError> {
         let limited = self.group.limit(&spec.limits);
-        limited.map_err(|error| SandboxError::system("limit a sandbox by its control group", error))?;
+        limited.map_err(unlimited)?;
         self.targets = spec.targets();
         let [process, channel] =
             super::process::exactly(self.ask(&KeeperRequest::Create(Box::new(spec.clone())), &[])?)?;
@@ -233,6 +244,11 @@ impl Keeper {
             None => Err(SandboxError::Lost("its keeper ended".into())),
         }
     }
+}
+
+/// A group did not take a limit or a process.
+fn unlimited(error: std::io::Error) -> SandboxError {
+    SandboxError::system("limit a sandbox by its control group", error)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -81,6 +81,12 @@ impl BoxSandbox {
         }
     }
 
+    /// Has all limits hold, before the box starts a command or is given files.
+    fn settle(&mut self) -> Result<(), SandboxError> {
+        self.wire()?;
+        self.ground.as_mut().ok_or_else(destroyed)?.settle()
+    }
+
     /// What may be used of a shell that is still there.
     fn take_shell(&mut self) -> Result<Option<Shell>, SandboxError> {
         match &mut self.state {
@@ -180,10 +186,11 @@ impl Sandbox for BoxSandbox {
     }
 
     fn exec_streaming(&mut self, command: &Command, sink: Sink<'_>) -> Result<Output, SandboxError> {
-        let wire = self.wire()?;
         let mut env = self.spec.env.clone();
         env.extend(command.env.clone());
         let request = BoxRequest::Execute { argv: command.argv.clone(), env, cwd: command.cwd.clone() };
+        self.settle()?;
+        let wire = self.wire()?;
         let Pipes { input, outputs, inside } = Pipes::new()?;
         let count = if command.report { 4 } else { 3 };
         self.forget_interrupts();
@@ -210,7 +217,10 @@ impl Sandbox for BoxSandbox {
         let fresh = known.is_none();
         let shell = match known {
             Some(shell) => shell,
-            None => Shell::open(self.wire()?, &self.spec)?,
+            None => {
+                self.settle()?;
+                Shell::open(self.wire()?, &self.spec)?
+            }
         };
         let text = [line.text.as_bytes(), b"\0"].concat();
         self.forget_interrupts();
@@ -261,6 +271,7 @@ impl Sandbox for BoxSandbox {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
+        self.settle()?;
         let (wire, view) = (self.wire()?, self.view()?);
         let denied = match ask_to_write(wire, path, bytes)? {
             Some(failure) if failure.errno == libc::EACCES => failure,

@@ -30,8 +30,16 @@ pub(super) struct Groups {
 }
 
 /// The group of one box in each hierarchy. Dropping it removes them, which needs its processes to be gone.
+///
+/// A group of version 1 that limits memory is only made when the box is first used. Until then nothing but our own code runs in it. The
+/// kernel keeps a number in each such group for each file system of the machine, so that those of thousands that wait would weigh more than
+/// all the rest of them, and each would take longer to make than the one before.
 pub(super) struct Group {
+    /// The process that makes the boxes.
+    keeper: i32,
     seats: Vec<Seat>,
+    /// To be made at the first use.
+    later: Option<Seat>,
     kills: u64,
     refusals: u64,
     limits: Option<Limits>,
@@ -75,6 +83,15 @@ impl Groups {
         Watch { memory: !self.keep(Controller::Memory), processes: !self.keep(Controller::Processes) }
     }
 
+    /// Where the groups of boxes for this are made, if they are of version 1.
+    #[cfg(test)]
+    pub(super) fn parent_of_version_one(&self, controller: Controller) -> Option<PathBuf> {
+        let mut places = self.places.iter();
+        places
+            .find(|place| place.controller == controller && place.version == Version::One)
+            .map(|place| place.parent.clone())
+    }
+
     /// How they limit this, in words.
     pub(super) fn describe(&self, controller: Controller) -> Option<&'static str> {
         let place = self.places.iter().find(|place| place.controller == controller)?;
@@ -101,15 +118,13 @@ impl Groups {
             version: place.version,
             directory: place.parent.join(&name),
         };
-        let group = Group { seats: wanted.map(seat).collect(), kills: 0, refusals: 0, limits: None };
-        for Seat { directory, .. } in &group.seats {
-            match fs::create_dir(directory) {
-                // Controllers of version 2 share it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-            fs::write(directory.join("cgroup.procs"), pid.to_string())?;
-        }
+        let can_wait = |seat: &Seat| {
+            seat.controller == Controller::Memory && seat.version == Version::One && children_of(pid).is_ok()
+        };
+        let (later, seats): (Vec<Seat>, Vec<Seat>) = wanted.map(seat).partition(can_wait);
+        let later = later.into_iter().next();
+        let group = Group { keeper: pid, seats, later, kills: 0, refusals: 0, limits: None };
+        group.seats.iter().try_for_each(|seat| seat.take([pid]))?;
         Ok(group)
     }
 }
@@ -120,7 +135,40 @@ impl Drop for Groups {
     }
 }
 
+/// The processes that this one has started and not collected.
+fn children_of(pid: i32) -> io::Result<Vec<i32>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+}
+
+impl Seat {
+    /// Makes the group and moves these processes into it.
+    fn take(&self, pids: impl IntoIterator<Item = i32>) -> io::Result<()> {
+        match fs::create_dir(&self.directory) {
+            // Controllers of version 2 share it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        let procs = self.directory.join("cgroup.procs");
+        pids.into_iter().try_for_each(|pid| match fs::write(&procs, pid.to_string()) {
+            // It has ended, which whoever needs it is told by its silence.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            written => written,
+        })
+    }
+}
+
 impl Group {
+    /// Has all limits hold from now on. Called before anything happens in a box that may use much.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        let Some(seat) = &self.later else { return Ok(()) };
+        // The box is the only child of its keeper, which does nothing while it has one: neither can start a process now.
+        seat.take([vec![self.keeper], children_of(self.keeper)?].concat())?;
+        self.limits.iter().try_for_each(|limits| seat.controller.limit(seat.version, &seat.directory, limits))?;
+        self.seats.extend(self.later.take());
+        Ok(())
+    }
+
     /// Whether it is for boxes with such limits.
     pub(super) fn fits(&self, limits: &Limits) -> bool {
         limits.millicpus.is_some() == self.seats.iter().any(|seat| seat.controller == Controller::Processors)
@@ -150,6 +198,7 @@ impl Group {
     /// Sets the limits for all processes of the group together.
     pub(super) fn limit(&mut self, limits: &Limits) -> io::Result<()> {
         if self.limits.as_ref() != Some(limits) {
+            // One that is made later gets them then.
             self.seats.iter().try_for_each(|seat| seat.controller.limit(seat.version, &seat.directory, limits))?;
             self.limits = Some(limits.clone());
         }
@@ -159,6 +208,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.seats.iter().for_each(|seat| tree::remove(&seat.directory));
+        // The last one may have been made in part.
+        self.seats.iter().chain(&self.later).for_each(|seat| tree::remove(&seat.directory));
     }
 }
