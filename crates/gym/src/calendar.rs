@@ -28,6 +28,17 @@ pub fn next_month(seconds: u64) -> String {
     }
 }
 
+/// The first day of the month after a date such as `2024-05-17`, whatever follows it.
+pub fn month_after(date: &str) -> Option<String> {
+    let mut parts = date.split('-');
+    let (year, month) = (parts.next()?.parse::<u64>().ok()?, parts.next()?.parse::<u64>().ok()?);
+    match month {
+        12 => Some(format!("{:04}-01-01", year + 1)),
+        1..12 => Some(format!("{year:04}-{:02}-01", month + 1)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +49,8 @@ mod tests {
         assert_eq!(date(951_782_400), "2000-02-29");
         assert_eq!(date(1_709_251_199), "2024-02-29");
         assert_eq!(next_month(1_709_251_199), "2024-03-01");
+        assert_eq!(month_after("2023-12-31T23:59:59Z").as_deref(), Some("2024-01-01"));
+        assert_eq!(month_after("soon"), None);
         assert_eq!(next_month(1_735_603_200), "2025-01-01");
     }
 }

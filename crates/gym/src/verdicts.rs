@@ -1,7 +1,7 @@
 //! Verdicts that were given before: the same submission for the same task is not run again.
 //!
 //! A verdict is known by everything it may depend on: the task, which is addressed by its content, the grader and its version, the
-//! submission, the interpreter and the limits. What may depend on the moment as well is never kept: failures of infrastructure, and
+//! submission, the interpreter or compiler and the limits. What may depend on the moment as well is never kept: failures of infrastructure, and
 //! runs that were stopped at a limit. Gates and regrading do not come here; they judge anew.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::rollout::World;
 use crate::task::Task;
 
 /// Version of the file. Verdicts of another one are thrown away.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Verdicts that stay from one use to the next, the youngest ones.
 const MOST: u32 = 200_000;
 /// A verdict that takes less is given again as fast as it is looked up.
@@ -113,8 +113,7 @@ pub struct Remembering<'a> {
 impl<'a> Remembering<'a> {
     /// Over a file of verdicts.
     pub fn new(workshop: &'a Workshop, verdicts: &'a Verdicts) -> Self {
-        let circumstances =
-            format!("{} {:?} {:?}", workshop.toolchains.python.version, workshop.grading_limits, workshop.surroundings);
+        let circumstances = format!("{:?} {:?}", workshop.grading_limits, workshop.surroundings);
         let zero = AtomicU64::default;
         Self { workshop, verdicts, circumstances, asked: zero(), known: zero(), doubted: zero(), changed: zero() }
     }
@@ -131,7 +130,8 @@ impl<'a> Remembering<'a> {
     }
 
     fn name(&self, task: &Task, submission: &Submission) -> String {
-        let parts = (&task.id, &task.grader, &self.circumstances, submission);
+        let version = self.workshop.version(&task.context.tests);
+        let parts = (&task.id, &task.grader, &version, &self.circumstances, submission);
         let bytes = serde_json::to_vec(&parts).expect("a submission has only string keys");
         blake3::hash(&bytes).to_hex().to_string()
     }

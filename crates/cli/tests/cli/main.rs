@@ -15,6 +15,7 @@ mod frame;
 mod histories;
 mod images;
 mod packs;
+mod releases;
 mod runs;
 #[path = "../../../sandbox/tests/images/service.rs"]
 #[allow(dead_code, reason = "the tests of images use all of it")]

@@ -14,6 +14,12 @@ pub enum Stage {
     Buildable,
     /// Its tests prove the repair.
     History,
+    /// Two releases may differ by repairs.
+    CandidatePair,
+    /// The environment of the newer one can be made, and its suite runs.
+    BuildablePair,
+    /// Its tests prove that a smallest set of differences repairs something.
+    Releases,
     /// A mutation is noticed.
     Mutation,
     /// A second bug belongs to a first one.
@@ -28,6 +34,9 @@ impl fmt::Display for Stage {
             Self::Candidate => "candidate commits",
             Self::Buildable => "buildable commits",
             Self::History => "bug records from history",
+            Self::CandidatePair => "candidate pairs of releases",
+            Self::BuildablePair => "buildable pairs of releases",
+            Self::Releases => "bug records from releases",
             Self::Mutation => "bug records by mutation",
             Self::SeveralFiles => "bug records in two files",
             Self::Skill(name) => name,

@@ -1,50 +1,20 @@
 //! Bug records from the commits of a repository, the newest first.
 
-use serde::{Deserialize, Serialize};
-
-use super::funnel::Stage;
+use super::held::{At, Held};
 use super::mine::{Crew, draws};
 use super::steps::{Bench, build, chosen, keep};
-use super::{Recipe, Yield};
+use super::{Recipe, Stage, Yield};
 use crate::grade::Workshop;
 use crate::parallel;
 use crate::record::BugRecord;
 use crate::skills::Rejection;
 use crate::sources::git::{Commit, Repository};
-use crate::sources::history::screen;
+use crate::sources::history::{Site, screen};
+use crate::sources::{self, SourceError};
 use crate::validate::{self, Lab, try_fix, validate_fix};
 
-/// What held a commit back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Held {
-    at: At,
-    code: String,
-    detail: String,
-    /// Whether only the infrastructure failed.
-    is_open: bool,
-}
-
-/// The stage that held it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum At {
-    Candidate,
-    Buildable,
-    History,
-}
-
-impl At {
-    fn stage(self) -> Stage {
-        match self {
-            Self::Candidate => Stage::Candidate,
-            Self::Buildable => Stage::Buildable,
-            Self::History => Stage::History,
-        }
-    }
-
-    fn holds(self, code: impl Into<String>, detail: impl Into<String>) -> Held {
-        Held { at: self, code: code.into(), detail: detail.into(), is_open: false }
-    }
-}
+/// Said of records whose packages could not be kept to their time.
+pub(super) const TODAY: &str = "its packages have the versions of today: it is not known when they were published";
 
 /// The first bug records, in the order of the commits.
 pub(super) fn records(
@@ -54,11 +24,18 @@ pub(super) fn records(
     made: &mut Yield,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Vec<BugRecord> {
-    let mut found = Vec::new();
+    let mut found: Vec<BugRecord> = Vec::new();
     let mut seen = 0;
+    let site = match site(crew.workshop, repository) {
+        Ok(site) => site,
+        Err(error) => {
+            made.notes.push(format!("history: {error}"));
+            return found;
+        }
+    };
     let examine = |commit: &Commit| {
         let key = format!("commit {}", commit.id);
-        let once = || vec![examine(crew.workshop, repository, commit)];
+        let once = || vec![examine(crew.workshop, &site, commit)];
         crew.ledger
             .settle_records(&key, |held: &Held| crew.is_stopped() || held.is_open, once)
             .pop()
@@ -66,18 +43,19 @@ pub(super) fn records(
     };
     parallel::in_order(commits, crew.workers, crew.stop, &examine, &mut |commit, outcome| {
         seen += 1;
-        for at in [At::Candidate, At::Buildable, At::History] {
-            let held = outcome.as_ref().err().filter(|held| held.at == at);
-            made.funnel.count(at.stage(), held.map_or(Ok(()), |held| Err(&held.code)));
-            if let Some(Held { code, detail, .. }) = held {
-                // Most commits repair nothing, of which the number says enough.
-                if at != At::Candidate {
-                    made.notes.push(format!("commit {}: {code}: {detail}", &commit.id[..10]));
+        let name = format!("commit {}", &commit.id[..10]);
+        made.passed(&[At::Candidate, At::Buildable, At::History], outcome.as_ref().err());
+        match outcome {
+            // Most commits repair nothing, of which the number says enough.
+            Err(Held { at: At::Candidate, .. }) => {}
+            Err(Held { code, detail, .. }) => made.notes.push(format!("{name}: {code}: {detail}")),
+            Ok(record) => {
+                if is_of_today(&record) {
+                    made.notes.push(format!("{name}: {TODAY}"));
                 }
-                break;
+                found.push(record);
             }
         }
-        found.extend(outcome.ok());
         progress(found.len(), seen);
         found.len() < recipe.records
     });
@@ -93,7 +71,9 @@ pub fn of_commit(
     accept: &mut dyn FnMut(&mut BugRecord) -> Result<(), Rejection>,
 ) -> Yield {
     let mut made = Yield::default();
-    let examined = examine(workshop, repository, commit).map_err(|held| Rejection::new(&held.code, held.detail));
+    let examined = site(workshop, repository)
+        .map_err(|error| Rejection::new("unreadable", error.to_string()))
+        .and_then(|site| examine(workshop, &site, commit).map_err(|held| Rejection::new(&held.code, held.detail)));
     let accepted = examined.and_then(|mut record| accept(&mut record).map(|()| record));
     made.funnel.count(Stage::History, accepted.as_ref().map(drop).map_err(|rejection| rejection.code.as_str()));
     let record = match accepted {
@@ -110,8 +90,19 @@ pub fn of_commit(
     made
 }
 
-fn examine(workshop: &Workshop, repository: &Repository, commit: &Commit) -> Result<BugRecord, Held> {
-    let fix = screen(repository, commit).map_err(|unfit| At::Candidate.holds(unfit.code, unfit.detail))?;
+/// Commits are taken apart as what the revision is written in says.
+fn site<'a>(workshop: &'a Workshop, repository: &'a Repository) -> Result<Site<'a>, SourceError> {
+    let language = sources::language(&repository.snapshot(&repository.head)?.tree);
+    Ok(Site { repository, language, toolchains: &workshop.toolchains, scratch: &workshop.layers })
+}
+
+/// Whether packages are needed and nothing says as of when.
+pub(super) fn is_of_today(record: &BugRecord) -> bool {
+    record.tests.before.is_none() && record.tests.needs_packages()
+}
+
+fn examine(workshop: &Workshop, site: &Site, commit: &Commit) -> Result<BugRecord, Held> {
+    let fix = screen(site, commit).map_err(|unfit| At::Candidate.holds(unfit.code, unfit.detail))?;
     let environment = workshop
         .environment(&fix.project.tests)
         .map_err(|cause| At::Buildable.holds("environment", cause.message()))?;
@@ -121,7 +112,7 @@ fn examine(workshop: &Workshop, repository: &Repository, commit: &Commit) -> Res
     let rejected = |rejection: validate::Rejection| {
         // Where the suite does not even run with the repair, the commit cannot be built here.
         let at = if rejection.is_of_build() { At::Buildable } else { At::History };
-        Held { is_open: rejection.is_infrastructure(), ..at.holds(rejection.code(), rejection.to_string()) }
+        at.rejects(&rejection)
     };
     let shown = try_fix(&lab, &fix).map_err(rejected)?;
     let bench = Bench::prepare(workshop, &fix.project).map_err(|it| At::Buildable.holds(it.code, it.detail))?;

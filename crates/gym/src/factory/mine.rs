@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::pairs::Partners;
 use super::steps::{Bench, build, chosen, is_open, keep, sites};
-use super::{Ledger, Recipe, Stage, Yield, history};
+use super::{Ledger, Recipe, Stage, Yield, history, releases};
 use crate::grade::Workshop;
 use crate::languages;
 use crate::parallel;
@@ -18,6 +18,7 @@ use crate::project::Project;
 use crate::record::{BugRecord, Mutation};
 use crate::skills::{Rejection, Skill};
 use crate::sources::git::{Commit, Repository};
+use crate::sources::releases::Line;
 use crate::validate::{BATCH, try_all};
 
 /// How far mining is.
@@ -25,6 +26,8 @@ use crate::validate::{BATCH, try_all};
 pub enum Progress {
     /// So many bug records have been found in so many commits.
     Commits(usize, usize),
+    /// So many bug records have been found in so many pairs of releases.
+    Releases(usize, usize),
     /// The healthy suite begins.
     Begun,
     /// The healthy suite has been run; bug records are looked for.
@@ -49,6 +52,8 @@ pub struct Quarry<'a> {
     pub healthy: Option<&'a Project>,
     /// A repository with its commits, for repairs in its history.
     pub history: Option<(&'a Repository, &'a [Commit])>,
+    /// The releases of a package and how many pairs of them to look at, for repairs between them.
+    pub releases: Option<(&'a Line, usize)>,
 }
 
 /// Who works.
@@ -86,6 +91,10 @@ pub fn mine(
     if let Some(history) = quarry.history {
         let shown = &mut |found, seen| progress(Progress::Commits(found, seen));
         records.extend(history::records(crew, history, recipe, &mut made, shown));
+    }
+    if let Some(line) = quarry.releases {
+        let shown = &mut |found, seen| progress(Progress::Releases(found, seen));
+        records.extend(releases::records(crew, line, recipe, &mut made, shown));
     }
     if let Some(project) = quarry.healthy {
         records.extend(mutated(crew, project, recipe, &mut made, progress)?);

@@ -1,4 +1,4 @@
-//! From a healthy project or a history to gated tasks: baseline, mutations or commits, bug records, builders, gates. Every rejection
+//! From a healthy project, a history or releases to gated tasks: baseline, mutations, commits or pairs of releases, bug records, builders, gates. Every rejection
 //! is counted.
 //!
 //! Real packages are [`mine`]d with many things at once. Generated ones are so small that each is [`make`]d in sequence, many
@@ -6,10 +6,12 @@
 
 mod attempts;
 mod funnel;
+mod held;
 mod history;
 mod ledger;
 mod mine;
 mod pairs;
+mod releases;
 mod sequence;
 mod steps;
 
@@ -50,7 +52,7 @@ pub struct Yield {
     pub evidence: Vec<Evidence>,
     /// How many candidates each stage let through, and why it held back the others.
     pub funnel: Funnel,
-    /// One line for each candidate commit that was held back.
+    /// One line for each candidate commit, or each repair of a pair of releases, that was held back.
     pub notes: Vec<String>,
 }
 

@@ -148,8 +148,8 @@ pub fn examine(workshop: &Workshop, task: &Task, depth: Depth) -> Examination {
     let mut subject = Subject { workshop, task, depth, runs: Vec::new(), difficulty: Difficulty::default() };
     let objection = GATES.iter().find_map(|gate| Some((gate.code, (gate.check)(&mut subject).err()?)));
     let setup = serde_json::to_vec(&task.context.tests).expect("a setup has only string keys");
-    let environment =
-        blake3::Hasher::new().update(workshop.toolchains.python.version.as_bytes()).update(&setup).finalize();
+    let version = workshop.version(&task.context.tests);
+    let environment = blake3::Hasher::new().update(version.as_bytes()).update(&setup).finalize();
     Examination {
         task: task.id.clone(),
         skill: task.skill.clone(),

@@ -1,5 +1,6 @@
 //! Where trees become sandboxes: the backend, the environments and layers on disk, and the limits.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Workshop {
     pub surroundings: Surroundings,
     /// Environments that were asked for.
     pub environments: Mutex<Vec<Arc<dyn Environment>>>,
+    /// What the programs of each language that was asked for call themselves.
+    pub versions: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// Files of a system that is otherwise the machine's programs; directories that containers are expected to have.
@@ -63,8 +66,18 @@ impl Workshop {
     ) -> std::io::Result<Self> {
         let layers = LayerStore::open(cache.join("layers"))?;
         let (agent_limits, grading_limits) = (Limits::default(), Limits::default());
-        let (surroundings, environments) = (Surroundings::default(), Mutex::default());
-        Ok(Self { backend, toolchains, layers, blobs, agent_limits, grading_limits, surroundings, environments })
+        let (surroundings, environments, versions) = (Surroundings::default(), Mutex::default(), Mutex::default());
+        Ok(Self {
+            backend,
+            toolchains,
+            layers,
+            blobs,
+            agent_limits,
+            grading_limits,
+            surroundings,
+            environments,
+            versions,
+        })
     }
 
     /// The same workshop elsewhere.
@@ -79,7 +92,15 @@ impl Workshop {
             grading_limits: self.grading_limits.clone(),
             surroundings,
             environments: Mutex::default(),
+            versions: Mutex::default(),
         }
+    }
+
+    /// What the programs that run a setup call themselves: what came out of a run may depend on it. They are asked once.
+    pub fn version(&self, tests: &TestSetup) -> String {
+        let language = languages::of_runner(tests.runner);
+        let mut known = self.versions.lock().expect("no panic while locked");
+        known.entry(language.name()).or_insert_with(|| language.version(&self.toolchains)).clone()
     }
 
     /// The environment for a test setup, made on first use.

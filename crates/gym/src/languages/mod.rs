@@ -3,6 +3,7 @@
 //! A [`Language`] says what can be known of a text without running anything; an [`Environment`] is what the code of one project runs in.
 //! What a language cannot do yet has a default that says so, and tasks that need it are not made.
 
+mod anatomy;
 mod authoring;
 mod comparison;
 mod coverage;
@@ -21,6 +22,7 @@ mod span;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use anatomy::{Anatomy, Class, Word};
 pub use authoring::{Authoring, Suite, restated, with_idle};
 pub use comparison::Comparison;
 pub use coverage::Coverage;
@@ -94,6 +96,12 @@ pub trait Language: Sync {
     fn suspicious_words(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// What is known of the files of a project that somebody changed.
+    fn anatomy(&self) -> &dyn Anatomy;
+
+    /// What its programs on this machine call themselves; empty where there are none. What came out of a run may depend on it.
+    fn version(&self, toolchains: &Toolchains) -> String;
 
     /// Code that agents write in it, if its tests and scripts can be judged.
     fn authoring(&self) -> Option<&dyn Authoring> {

@@ -1,8 +1,8 @@
 //! A Rust crate, from a local directory or from the registry that cargo is configured for. Nothing of it is run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::SourceError;
+use super::{Find, SourceError};
 use crate::languages::Toolchains;
 use crate::languages::rust::manifest::with_found_targets;
 use crate::languages::rust::{self, Manifest, Toolchain};
@@ -13,16 +13,6 @@ use crate::tree::{LayerStore, Tree};
 const SKIPPED: [&str; 5] = [".git", ".hg", ".cargo", "target", ".cargo-checksum.json"];
 /// Longer files are data, not source.
 const LONGEST_FILE: u64 = 4 << 20;
-
-/// Whether a directory is a Rust crate, and no Python project that has one inside.
-pub(super) fn is_crate(directory: &Path) -> bool {
-    is_manifest_alone(&|name| directory.join(name).is_file())
-}
-
-/// The same, by the names of the files at the top.
-pub(super) fn is_manifest_alone(has: &dyn Fn(&str) -> bool) -> bool {
-    has("Cargo.toml") && !has("pyproject.toml") && !has("setup.py")
-}
 
 /// Opens `name` (its newest release) or `name@version`. A version that was fetched before needs no network.
 ///
@@ -38,66 +28,74 @@ pub fn open(requirement: &str, toolchains: &Toolchains, downloads: &LayerStore) 
     let wanted = if version == "*" { version.to_owned() } else { format!("={version}") };
     let (directory, version) = rust::fetch_crate(downloads, &toolchain, name, &wanted)?;
     let origin = Origin::new("crate", format!("{name}@{version}"));
-    read(&directory, origin, &toolchain, downloads)
+    let find = Find { folder: name.to_owned(), origin, before: None };
+    made(tree(&directory)?, find, &toolchain, downloads)
 }
 
-/// Reads a crate from a local directory.
+/// The release before a version.
 ///
 /// # Errors
-/// [`SourceError`] when it is no single package, or has no tests.
-pub(super) fn open_path(
-    directory: &Path,
+/// [`SourceError`] when there is none.
+pub(super) fn previous(
+    name: &str,
+    version: &str,
     toolchains: &Toolchains,
     downloads: &LayerStore,
-) -> Result<Project, SourceError> {
+) -> Result<String, SourceError> {
     let toolchain = Toolchain::discover(&toolchains.search_path)?;
-    let origin = Origin::new("path", directory.display().to_string());
-    read(directory, origin, &toolchain, downloads)
+    // What follows the version proper is no part of a requirement.
+    let plain = version.split('+').next().unwrap_or(version);
+    Ok(rust::fetch_crate(downloads, &toolchain, name, &format!("<{plain}"))?.1)
 }
 
-fn read(
-    directory: &Path,
-    origin: Origin,
-    toolchain: &Toolchain,
+/// The directory of a version.
+///
+/// # Errors
+/// [`SourceError`] when it cannot be fetched.
+pub(super) fn unpacked(
+    name: &str,
+    version: &str,
+    toolchains: &Toolchains,
     downloads: &LayerStore,
-) -> Result<Project, SourceError> {
+) -> Result<PathBuf, SourceError> {
+    let toolchain = Toolchain::discover(&toolchains.search_path)?;
+    Ok(rust::fetch_crate(downloads, &toolchain, name, &format!("={version}"))?.0)
+}
+
+/// The files of a directory, without results of builds and the like.
+pub(super) fn tree(directory: &Path) -> std::io::Result<Tree> {
     let skipped = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         let long = |data: std::fs::Metadata| data.is_file() && data.len() > LONGEST_FILE;
         SKIPPED.contains(&name) || directory.join(path).symlink_metadata().is_ok_and(long)
     };
-    project(Tree::from_dir(directory, &skipped)?, origin, toolchain, downloads)
+    Tree::from_dir(directory, &skipped)
 }
 
 /// The project of a tree that was read from somewhere.
 ///
 /// # Errors
 /// [`SourceError`] when it is no single package, or has no tests.
-pub(super) fn of_tree(
-    mut tree: Tree,
-    origin: Origin,
+pub(super) fn project(
+    tree: Tree,
+    find: Find,
     toolchains: &Toolchains,
-    downloads: &LayerStore,
+    scratch: &LayerStore,
 ) -> Result<Project, SourceError> {
+    made(tree, find, &Toolchain::discover(&toolchains.search_path)?, scratch)
+}
+
+fn made(mut tree: Tree, find: Find, toolchain: &Toolchain, scratch: &LayerStore) -> Result<Project, SourceError> {
     for folder in SKIPPED {
         tree.remove_below(folder, &|_| false);
     }
-    project(tree, origin, &Toolchain::discover(&toolchains.search_path)?, downloads)
-}
-
-fn project(
-    mut tree: Tree,
-    origin: Origin,
-    toolchain: &Toolchain,
-    downloads: &LayerStore,
-) -> Result<Project, SourceError> {
     let malformed = |reason: &str| SourceError::Malformed { path: "Cargo.toml".to_owned(), reason: reason.to_owned() };
     let text = with_found_targets(tree.text("Cargo.toml").ok_or_else(|| malformed("it is not text"))?);
     tree.insert("Cargo.toml", text.clone());
     let manifest = Manifest::read(&text)?;
-    let lock = match tree.text("Cargo.lock") {
-        Some(lock) => lock.to_owned(),
-        None => rust::resolve(downloads, toolchain, &text)?,
+    let (lock, before) = match tree.text("Cargo.lock") {
+        Some(lock) => (lock.to_owned(), find.before),
+        None => rust::resolve(scratch, toolchain, &text, find.before.as_deref())?,
     };
     tree.insert("Cargo.lock", lock.clone());
     let files = rust::test_files(&tree);
@@ -105,8 +103,8 @@ fn project(
         return Err(SourceError::NoRustTests(manifest.name));
     }
     let (import_roots, requirements) = (Vec::new(), vec![text, lock]);
-    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots, requirements, before: None };
-    let origin = Origin { licence: manifest.licence, ..origin };
+    let tests = TestSetup { runner: RunnerKind::Cargo, files, import_roots, requirements, before };
+    let origin = Origin { licence: manifest.licence, ..find.origin };
     Ok(Project { name: manifest.name, version: manifest.version, tree, tests, origin })
 }
 

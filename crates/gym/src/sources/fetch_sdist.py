@@ -1,9 +1,9 @@
 """Fetches one source distribution as `pip` is configured to reach its index, and unpacks it without running anything of it.
 
-    fetch_sdist.py <name> <version or empty> <directory, or empty to only look>
+    fetch_sdist.py <name> <version, `<version` for the release before it, or empty> <directory, or empty to only look>
 
 Only regular files with plain relative names are written; links and devices are left out. The last line of standard output is
-`name<TAB>version<TAB>file name`; an error is one line on standard error.
+`name<TAB>version<TAB>file name<TAB>time of upload, or nothing`; an error is one line on standard error.
 """
 
 import ast
@@ -41,7 +41,7 @@ def main():
         data = get(wanted["url"], config)
         check(data, wanted)
         unpack(data, wanted["filename"], directory)
-    print(normal(name), wanted["version"], wanted["filename"], sep="\t")
+    print(normal(name), wanted["version"], wanted["filename"], wanted.get("upload-time") or "", sep="\t")
 
 
 def pip_config():
@@ -112,12 +112,12 @@ class Links(HTMLParser):
 
 
 def choose(files, name, version, index):
-    """The source distribution of this version, or of the newest release that fits this interpreter."""
+    """The source distribution of this version, or of the newest release, or the newest before one, that fits this interpreter."""
     from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
     from pip._vendor.packaging.version import InvalidVersion, Version
 
     try:
-        wanted = Version(version) if version else None
+        wanted = Version(version.lstrip("<")) if version else None
     except InvalidVersion:
         raise SystemExit("`%s` is not a version; name one such as `1.2.3`" % version)
     found = []
@@ -131,7 +131,8 @@ def choose(files, name, version, index):
         except (InvalidVersion, InvalidSpecifier):
             continue
         usual = fits and not known.is_prerelease and not file.get("yanked")
-        if known == wanted if version else usual:
+        is_before = not version or version.startswith("<") and known < wanted
+        if known == wanted if version and not version.startswith("<") else usual and is_before:
             found.append((known, {**file, "version": str(known)}))
     if not found:
         what = "version %s of `%s`" % (version, name) if version else "`%s`" % name

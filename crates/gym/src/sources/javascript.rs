@@ -1,10 +1,9 @@
-//! A JavaScript project from a directory with a `package.json`: which files are tests, who runs them, and what they need.
+//! A JavaScript project from a tree with a `package.json`: which files are tests, who runs them, and what they need.
 
-use std::path::Path;
-
-use super::{SourceError, layout};
+use super::{Find, SourceError};
 use crate::languages::Toolchains;
-use crate::languages::javascript::{JavaScriptError, Toolchain, dependencies, has_tests};
+use crate::languages::javascript::dependencies::{self, Wanted};
+use crate::languages::javascript::{JavaScriptError, Toolchain, has_tests};
 use crate::languages::of_path;
 use crate::project::{Origin, Project, RunnerKind, TestSetup};
 use crate::tree::{LayerStore, Tree};
@@ -19,34 +18,30 @@ const OTHER_RUNNERS: [&str; 7] = ["ava", "mocha", "tape", "tap", "uvu", "jasmine
 const NOT_TESTS: [&str; 8] =
     ["docs", "examples", "example", "benchmark", "benchmarks", "fixtures", "fixture", "__fixtures__"];
 
-/// Whether a directory holds a JavaScript project and none that something else describes better.
-pub(super) fn is_one(directory: &Path) -> bool {
-    let has = |name: &str| directory.join(name).is_file();
-    has(MANIFEST) && !has("pyproject.toml") && !has("setup.py") && !has("setup.cfg")
-}
-
-/// Reads a project from a directory that some source has filled.
-pub(super) fn read(
-    directory: &Path,
-    origin: Origin,
+/// The project of a tree that some source has read.
+///
+/// # Errors
+/// [`SourceError`] when it has no tests for a runner that is known, or its packages cannot be resolved.
+pub(super) fn project(
+    tree: Tree,
+    find: Find,
     toolchains: &Toolchains,
-    downloads: &LayerStore,
+    scratch: &LayerStore,
 ) -> Result<Project, SourceError> {
-    let tree = layout::read(directory)?;
     let text = tree.text(MANIFEST).unwrap_or("{}");
     let malformed = |reason: String| SourceError::Malformed { path: MANIFEST.to_owned(), reason };
     let manifest: serde_json::Value = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
     let of = |key: &str| manifest[key].as_str().map(str::to_owned);
-    let folder = || directory.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy().into_owned());
-    let name = of("name").unwrap_or_else(folder);
+    let name = of("name").unwrap_or(find.folder);
     let Some((runner, files)) = runner(&tree, &manifest) else {
         return Err(SourceError::NoScriptTests { others: others(&manifest), project: name });
     };
     let toolchain = || -> Result<Toolchain, JavaScriptError> { Toolchain::discover(&toolchains.search_path) };
-    let requirements = dependencies::requirements(&tree, package_of(runner), &toolchain, downloads)
-        .map_err(|error| malformed(error.to_string()))?;
-    let tests = TestSetup { runner, files, import_roots: Vec::new(), requirements, before: None };
-    let origin = Origin { licence: of("license").unwrap_or_default(), ..origin };
+    let wanted = Wanted { runner: package_of(runner), before: find.before.as_deref() };
+    let (requirements, before) =
+        dependencies::requirements(&tree, wanted, &toolchain, scratch).map_err(|error| malformed(error.to_string()))?;
+    let tests = TestSetup { runner, files, import_roots: Vec::new(), requirements, before };
+    let origin = Origin { licence: of("license").unwrap_or_default(), ..find.origin };
     Ok(Project { name, version: of("version").unwrap_or_default(), tree, tests, origin })
 }
 
@@ -99,12 +94,10 @@ mod tests {
         let mut tree = Tree::new();
         files.iter().for_each(|(path, text)| tree.insert(*path, *text));
         tree.write_to(directory.path()).expect("files");
-        assert!(is_one(directory.path()));
         let cache = tempfile::tempdir().expect("a temporary directory");
-        let downloads = LayerStore::open(cache.path()).expect("the store opens");
+        let scratch = LayerStore::open(cache.path()).expect("the store opens");
         let python = python::Toolchain::discover(None, &[]).expect("this machine has python3");
-        let origin = Origin::new("path", "");
-        read(directory.path(), origin, &python.into(), &downloads)
+        super::super::kind::read(directory.path(), Origin::new("path", ""), &python.into(), &scratch)
     }
 
     #[test]

@@ -7,16 +7,19 @@ pub mod git;
 pub mod history;
 mod ini;
 mod javascript;
+mod kind;
 mod layout;
 mod metadata;
 pub mod npm;
-pub mod path;
 pub mod pypi;
+mod python;
+pub mod releases;
 
 use std::path::Path;
 
 pub use error::SourceError;
 pub use git::LeftOut;
+pub use kind::{Find, language, project};
 
 use crate::calendar::{date, next_month};
 use crate::languages::Toolchains;
@@ -65,20 +68,8 @@ fn of_repository(
     let Snapshot { tree, left_out } = repository.snapshot(&repository.head)?;
     let at = Revision { commit: repository.head.clone(), date: date(repository.time), is_fix: false };
     let origin = Origin { revision: Some(at), ..Origin::new("git", address) };
-    // Commits of these are not taken apart yet: the repository is only a place to read from.
-    if crates::is_manifest_alone(&|name| tree.contains(name)) {
-        let project = crates::of_tree(tree, origin, toolchains, downloads)?;
-        return Ok(Opened { project, repository: None, left_out });
-    }
-    if tree.contains("package.json") {
-        let directory = downloads.layer(&tree)?;
-        if javascript::is_one(&directory) {
-            let project = javascript::read(&directory, origin, toolchains, downloads)?;
-            return Ok(Opened { project, repository: None, left_out });
-        }
-    }
-    let mut project = path::project(tree, &repository.name(), origin)?;
-    project.tests.before = Some(next_month(repository.time));
+    let find = Find { folder: repository.name(), origin, before: Some(next_month(repository.time)) };
+    let project = project(tree, find, toolchains, downloads)?;
     Ok(Opened { project, repository: Some(repository), left_out })
 }
 
@@ -95,13 +86,9 @@ fn of_package(locator: &str, toolchains: &Toolchains, downloads: &LayerStore) ->
     if let Some(requirement) = locator.strip_prefix("crate:") {
         return crates::open(requirement, toolchains, downloads);
     }
-    match Path::new(locator) {
-        directory if crates::is_crate(directory) => crates::open_path(directory, toolchains, downloads),
-        directory if javascript::is_one(directory) => {
-            javascript::read(&absolute(directory), path::origin(directory), toolchains, downloads)
-        }
-        directory => path::open(directory),
-    }
+    let directory = absolute(Path::new(locator));
+    let origin = Origin::new("path", directory.display().to_string());
+    kind::read(&directory, origin, toolchains, downloads)
 }
 
 /// Where a directory really is.

@@ -4,10 +4,10 @@
 //! their tests; then there is nothing to make tasks from, and the error says so.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{SourceError, javascript};
+use super::{Find, SourceError, javascript, layout};
 use crate::languages::Toolchains;
 use crate::languages::javascript::Toolchain;
 use crate::project::{Origin, Project};
@@ -27,23 +27,68 @@ const MOST_FILES: usize = 20_000;
 pub fn open(requirement: &str, toolchains: &Toolchains, downloads: &LayerStore) -> Result<Project, SourceError> {
     let failed = |reason: String| SourceError::FetchNpm { requirement: requirement.to_owned(), reason };
     let (name, version) = parse(requirement).ok_or_else(|| SourceError::NpmRequirement(requirement.to_owned()))?;
-    let npm = || -> Result<std::path::PathBuf, String> {
-        let toolchain = Toolchain::discover(&toolchains.search_path).map_err(|error| error.to_string())?;
-        toolchain.npm.ok_or_else(|| format!("no npm beside `{}`; install npm", toolchain.executable.display()))
-    };
     let version = match version {
         Some(version) => version.to_owned(),
-        None => newest(&npm().map_err(failed)?, name).map_err(failed)?,
+        None => newest(&npm(toolchains).map_err(failed)?, name).map_err(failed)?,
     };
+    let unpacked = unpacked(name, &version, toolchains, downloads)?;
+    let origin = Origin::new("npm", format!("{name}@{version}"));
+    let find = Find { folder: name.to_owned(), origin, before: None };
+    javascript::project(layout::read(&unpacked)?, find, toolchains, downloads)
+}
+
+/// The directory of a version.
+///
+/// # Errors
+/// [`SourceError`] when it cannot be fetched.
+pub(super) fn unpacked(
+    name: &str,
+    version: &str,
+    toolchains: &Toolchains,
+    downloads: &LayerStore,
+) -> Result<PathBuf, SourceError> {
+    let wanted = format!("{name}@{version}");
     let key = format!("npm-archive-{}-{version}", name.replace(['/', '@'], "+"));
-    let unpacked = downloads
-        .build(&key, &|directory| {
-            fetch(&npm().map_err(std::io::Error::other)?, &format!("{name}@{version}"), directory)
-        })
-        .map_err(|error| failed(error.to_string()))?;
-    let locator = format!("{name}@{version}");
-    let origin = Origin::new("npm", locator);
-    javascript::read(&unpacked, origin, toolchains, downloads)
+    let fill = |directory: &Path| fetch(&npm(toolchains).map_err(std::io::Error::other)?, &wanted, directory);
+    let failed =
+        |error: std::io::Error| SourceError::FetchNpm { requirement: wanted.clone(), reason: error.to_string() };
+    downloads.build(&key, &fill).map_err(failed)
+}
+
+/// The release before a version.
+///
+/// # Errors
+/// [`SourceError`] when there is none.
+pub(super) fn previous(name: &str, version: &str, toolchains: &Toolchains) -> Result<String, SourceError> {
+    let wanted = format!("{name}@<{version}");
+    let failed = |reason: String| SourceError::FetchNpm { requirement: wanted.clone(), reason };
+    let npm = npm(toolchains).map_err(failed)?;
+    let text = run(Command::new(npm).args(["view", &wanted, "version", "--json"])).map_err(failed)?;
+    let newest = all(&text).into_iter().filter_map(|version| Some((order(&version)?, version))).max();
+    newest.map(|(_, version)| version).ok_or_else(|| failed("there is no release before it".to_owned()))
+}
+
+/// What npm answers: nothing, a version, or several.
+fn all(text: &str) -> Vec<String> {
+    match serde_json::from_str(text.trim()) {
+        Ok(serde_json::Value::String(version)) => vec![version],
+        Ok(serde_json::Value::Array(list)) => {
+            list.iter().filter_map(|version| version.as_str().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The three numbers of a release; `None` for what comes before one.
+fn order(version: &str) -> Option<[u64; 3]> {
+    let plain = version.split('+').next()?;
+    let numbers: Vec<u64> = plain.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    numbers.try_into().ok()
+}
+
+fn npm(toolchains: &Toolchains) -> Result<PathBuf, String> {
+    let toolchain = Toolchain::discover(&toolchains.search_path).map_err(|error| error.to_string())?;
+    toolchain.npm.ok_or_else(|| format!("no npm beside `{}`; install npm", toolchain.executable.display()))
 }
 
 /// Name and version, if they are written as npm writes them.
@@ -134,6 +179,13 @@ mod tests {
         for odd in ["", "../x", "a@^1", "a@latest", "--x", "@scope", "a b", "a@1 --x", "git+https://x"] {
             assert_eq!(parse(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn releases_are_ordered_by_their_numbers() {
+        let newest = all(r#"["1.9.0", "1.10.0", "2.0.0-rc.1", "1.2.0"]"#).into_iter().max_by_key(|it| order(it));
+        assert_eq!(newest.as_deref(), Some("1.10.0"));
+        assert_eq!((all("\"1.0.0\"").len(), all("").len()), (1, 0));
     }
 
     #[test]

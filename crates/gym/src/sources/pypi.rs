@@ -2,10 +2,11 @@
 //!
 //! The interpreter's own libraries fetch it, with the index, certificates and proxies that the user's `pip` is configured for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{SourceError, metadata, path};
+use super::{Find, SourceError, layout, metadata, python};
+use crate::calendar::month_after;
 use crate::languages::python::Toolchain;
 use crate::project::{Origin, Project};
 use crate::tree::LayerStore;
@@ -22,15 +23,59 @@ pub fn open(requirement: &str, toolchain: &Toolchain, downloads: &LayerStore) ->
     let failed = |reason: String| SourceError::Fetch { requirement: requirement.to_owned(), reason };
     let version = match version {
         Some(version) => version,
-        None => fetch(toolchain, &name, "", None).map_err(failed)?,
+        None => fetch(toolchain, &name, "", None).map_err(failed)?.version,
     };
-    let unpacked = downloads
-        .build(&format!("sdist-{name}-{version}"), &|directory| {
-            fetch(toolchain, &name, &version, Some(directory)).map(|_| ()).map_err(std::io::Error::other)
-        })
-        .map_err(|error| failed(error.to_string()))?;
+    let unpacked = unpacked(&name, &version, toolchain, downloads)?;
+    project(&unpacked, name, &version, None)
+}
+
+/// A version with the packages that there were when it was published, if the index says when that was.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_as_of(
+    name: &str,
+    version: &str,
+    toolchain: &Toolchain,
+    downloads: &LayerStore,
+) -> Result<Project, SourceError> {
+    let failed = |reason: String| SourceError::Fetch { requirement: format!("{name}=={version}"), reason };
+    let found = fetch(toolchain, name, version, None).map_err(failed)?;
+    let unpacked = unpacked(name, version, toolchain, downloads)?;
+    project(&unpacked, name.to_owned(), version, found.uploaded.as_deref().and_then(month_after))
+}
+
+fn project(unpacked: &Path, name: String, version: &str, before: Option<String>) -> Result<Project, SourceError> {
     let origin = Origin::new("pypi", format!("{name}=={version}"));
-    path::read(&unpacked, origin)
+    python::project(layout::read(unpacked)?, Find { folder: name, origin, before })
+}
+
+/// The directory of a version.
+///
+/// # Errors
+/// [`SourceError`] when it cannot be fetched.
+pub(super) fn unpacked(
+    name: &str,
+    version: &str,
+    toolchain: &Toolchain,
+    downloads: &LayerStore,
+) -> Result<PathBuf, SourceError> {
+    let failed = |error: std::io::Error| SourceError::Fetch {
+        requirement: format!("{name}=={version}"),
+        reason: error.to_string(),
+    };
+    let fill =
+        |directory: &Path| fetch(toolchain, name, version, Some(directory)).map(drop).map_err(std::io::Error::other);
+    downloads.build(&format!("sdist-{name}-{version}"), &fill).map_err(failed)
+}
+
+/// The release before a version.
+///
+/// # Errors
+/// [`SourceError`] when there is none.
+pub(super) fn previous(name: &str, version: &str, toolchain: &Toolchain) -> Result<String, SourceError> {
+    let failed = |reason: String| SourceError::Fetch { requirement: format!("{name}<{version}"), reason };
+    Ok(fetch(toolchain, name, &format!("<{version}"), None).map_err(failed)?.version)
 }
 
 /// The normal name of the package and the version, if one is asked for.
@@ -47,14 +92,23 @@ fn parse(requirement: &str) -> Result<(String, Option<String>), SourceError> {
     }
 }
 
-/// Finds the source distribution and unpacks it into `directory`, if there is one; gives its version.
-fn fetch(toolchain: &Toolchain, name: &str, version: &str, directory: Option<&Path>) -> Result<String, String> {
+/// A source distribution of the index.
+struct Found {
+    version: String,
+    /// When it was uploaded, such as `2024-05-17T…`, if the index says so.
+    uploaded: Option<String>,
+}
+
+/// Finds the source distribution of a version, of the newest one for the empty text or of the newest one before `<version`, and unpacks it into `directory`, if there
+/// is one.
+fn fetch(toolchain: &Toolchain, name: &str, version: &str, directory: Option<&Path>) -> Result<Found, String> {
     let mut command = Command::new(&toolchain.executable);
     command.args(["-I", "-c", FETCH, name, version]).arg(directory.unwrap_or(Path::new("")));
     let output = command.output().map_err(|error| format!("`{}`: {error}", toolchain.executable.display()))?;
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    match (output.status.success(), stdout.trim().split('\t').nth(1)) {
-        (true, Some(found)) => Ok(found.to_owned()),
+    let mut words = stdout.trim_end_matches('\n').split('\t').skip(1).map(str::to_owned);
+    match (output.status.success(), words.next()) {
+        (true, Some(version)) => Ok(Found { version, uploaded: words.nth(1).filter(|time| !time.is_empty()) }),
         _ => Err(stderr.trim().lines().last().unwrap_or("nothing was said").to_owned()),
     }
 }

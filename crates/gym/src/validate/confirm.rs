@@ -169,7 +169,7 @@ pub(super) fn apply(project: &Project, mutation: &Mutation) -> Result<String, Re
     Ok(mutation.apply(source))
 }
 
-fn judge(report: &TestReport, baseline: &Baseline) -> Result<(), Rejection> {
+pub(super) fn judge(report: &TestReport, baseline: &Baseline) -> Result<(), Rejection> {
     match &report.health {
         Health::Sound => Ok(()),
         // A file that could not be imported before the bug may stay so.

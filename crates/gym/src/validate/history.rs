@@ -6,21 +6,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use basis_sandbox::{Backend, Limits};
 
-use super::Rejection;
 use super::confirm::{Ground, Suspect, confirm};
-use crate::languages::python::syntax::functions;
-use crate::languages::{Environment, Health, Selection, Status, TestReport};
+use super::{LONGEST_RUN, Rejection, SLOW_TEST};
+use crate::languages::{self, Environment, Health, Selection, Status, TestReport};
 use crate::record::{BugRecord, Place, TestId};
 use crate::sources::history::Fix;
 use crate::tree::{LayerStore, Tree};
-
-/// Processor time that a run of the changed tests may take, and that one test may take.
-const LONGEST_RUN: Duration = Duration::from_secs(120);
-const SLOW_TEST: Duration = Duration::from_secs(1);
 
 /// What the code of a commit is run with.
 pub struct Lab<'a> {
@@ -48,7 +42,7 @@ pub struct Shown {
 /// [`Rejection`] when they do not show a repair.
 pub fn try_fix(lab: &Lab, fix: &Fix) -> Result<Shown, Rejection> {
     let (healthy, tests) = (lab.layers.layer(&fix.project.tree)?, lab.layers.layer(&fix.tests)?);
-    let buggy = [healthy.clone(), lab.layers.layer(&fix.buggy)?, tests.clone()];
+    let buggy = [healthy.clone(), lab.layers.layer(&fix.buggy)?, lab.layers.layer(&fix.tests_buggy)?];
     let after = lab.run(&[healthy, tests], &fix.tests)?;
     if after.outcomes.is_empty() || !after.health.believable() {
         return Err(Rejection::NothingCaptured(after.health.detail()));
@@ -109,9 +103,9 @@ pub fn validate_fix(ground: &Ground, fix: &Fix, shown: &Shown) -> Result<BugReco
     if let Some(id) = broken(ground, fix)? {
         return Err(Rejection::PassToFail(id));
     }
-    let places = in_order(ground, fix, shown);
+    let places = in_order(ground, fix.places.clone(), &fix.buggy, &shown.repaired);
     let mut record = confirm(ground, &Suspect::of(ground, fix.buggy.clone(), places)?)?;
-    if let Some(name) = unknown_name(&record, fix) {
+    if let Some(name) = unknown_name(&record, &fix.new_names) {
         return Err(Rejection::NeedsInterface(format!("the tests use `{name}`, which the commit brings")));
     }
     let is_steady = |id: &TestId| !shown.failing_before.contains(id);
@@ -139,36 +133,42 @@ fn broken(ground: &Ground, fix: &Fix) -> Result<Option<TestId>, Rejection> {
 }
 
 /// The places, those first in functions that are there on both sides and that most of the repaired tests enter.
-fn in_order(ground: &Ground, fix: &Fix, shown: &Shown) -> Vec<Place> {
+pub(super) fn in_order(
+    ground: &Ground,
+    mut places: Vec<Place>,
+    buggy: &Tree,
+    repaired: &BTreeSet<TestId>,
+) -> Vec<Place> {
     let was_there = |place: &Place| {
-        let before = functions(fix.buggy.text(&place.path).unwrap_or_default());
+        let before = languages::functions(&place.path, buggy.text(&place.path).unwrap_or_default());
         before.iter().any(|span| span.qualified() == place.function)
     };
-    let entering =
-        |place: &Place| ground.touching(place).map_or(0, |tests| tests.intersection(&shown.repaired).count());
-    let mut places = fix.places.clone();
+    let entering = |place: &Place| ground.touching(place).map_or(0, |tests| tests.intersection(repaired).count());
     places.sort_by_cached_key(|place| std::cmp::Reverse((was_there(place), entering(place))));
     places
 }
 
 /// A name that the fail-to-pass tests use and that is not there on the buggy tree: nobody could guess it.
-fn unknown_name<'a>(record: &BugRecord, fix: &'a Fix) -> Option<&'a String> {
+pub(super) fn unknown_name(record: &BugRecord, new_names: &BTreeSet<String>) -> Option<String> {
     let bodies: Vec<&str> = record.fail_to_pass.iter().filter_map(|id| body(&record.fixed, id)).collect();
-    fix.new_names.iter().find(|name| {
+    let is_used = |name: &&String| {
         let is_name = |word: &str| word == name.as_str();
         bodies.iter().any(|body| body.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(is_name))
-    })
+    };
+    new_names.iter().find(is_used).cloned()
 }
 
+/// The text of a test.
 fn body<'a>(tree: &'a Tree, id: &str) -> Option<&'a str> {
-    let source = tree.text(id.split("::").next()?)?;
-    let name = id.rsplit("::").next()?.split('[').next()?;
-    let span = functions(source).into_iter().find(|span| span.name == name)?;
-    Some(&source[span.start..span.end])
+    let (path, name) = id.split_once("::")?;
+    let tests = languages::of_path(path)?.anatomy().tests(tree.text(path)?);
+    let named = |wanted: &str| tests.iter().find(|(name, _)| name == wanted).map(|(_, text)| *text);
+    // Parameters stand behind the name.
+    named(name).or_else(|| named(name.split('[').next()?))
 }
 
 /// The files without whose change some fail-to-pass test still fails.
-fn necessary(ground: &Ground, record: &BugRecord) -> Result<BTreeSet<String>, Rejection> {
+pub(super) fn necessary(ground: &Ground, record: &BugRecord) -> Result<BTreeSet<String>, Rejection> {
     let paths = record.change.paths();
     if paths.len() == 1 {
         return Ok(paths);

@@ -57,6 +57,25 @@ pub enum Rejection {
     /// The commit breaks a test.
     #[error("`{0}` passes before the commit and fails after it")]
     PassToFail(TestId),
+    /// A repair is longer than one is.
+    #[error("{lines} lines of code differ, at most {allowed} may")]
+    TooLong {
+        /// Lines that differ.
+        lines: usize,
+        /// The most that may.
+        allowed: usize,
+    },
+    /// A test passes in the newer release without a difference that it needed on top of the older one.
+    #[error("the newer release does not need what differs at `{path}` line {line}")]
+    NotNecessary {
+        /// The file.
+        path: String,
+        /// A line of the newer release.
+        line: usize,
+    },
+    /// The differences of two releases could not be told apart in so many runs.
+    #[error("after {0} runs of tests it is not known which differences repair something")]
+    TooCostly(usize),
     /// The run cannot be believed.
     #[error("the run cannot be believed: {code}: {detail}")]
     Unbelievable {
@@ -90,6 +109,9 @@ impl Rejection {
             Self::NothingCaptured(_) => "nothing_captured",
             Self::NothingRepaired => "no_f2p",
             Self::PassToFail(_) => "pass_to_fail",
+            Self::TooLong { .. } => "too_long",
+            Self::NotNecessary { .. } => "not_necessary",
+            Self::TooCostly(_) => "too_costly",
             Self::Unbelievable { code, .. } => code,
             Self::Sandbox(_) => "infra_sandbox",
             Self::Io(_) => "infra_files",

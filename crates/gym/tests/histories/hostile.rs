@@ -3,6 +3,9 @@
 use basis_gym::sources::git::{Repository, address};
 use basis_gym::tree::LayerStore;
 
+use std::time::Duration;
+
+use crate::lab;
 use crate::repository::Scene;
 
 #[test]
@@ -70,6 +73,62 @@ fn neither_hooks_nor_filters_nor_drivers_of_a_repository_run() {
     assert_eq!(repository.snapshot(&commits[0].id).expect("a tree").tree.text("pkg/a.py"), Some("x = 2\n"));
     assert_eq!(repository.message(&commits[1].id).expect("a message").trim(), "start");
     assert!(!witness.exists(), "something of the repository was run");
+}
+
+#[test]
+fn a_tree_of_a_hundred_thousand_files_is_refused_with_both_numbers() {
+    let scene = Scene::new();
+    let blob = scene.git_with(&["hash-object", "-w", "--stdin"], b"x = 1\n");
+    let entries: String = (0..100_000).map(|at| format!("100644 {blob} 0\tpkg/a{at}.py\n")).collect();
+    scene.git_with(&["update-index", "--index-info"], entries.as_bytes());
+    scene.git(&["commit", "--quiet", "--message", "many"]);
+    let repository = scene.open();
+    let told = repository.snapshot(&repository.head).expect_err("it is too large").to_string();
+    assert!(told.contains("it has 100000 files, at most 20000 are read"), "{told}");
+}
+
+#[test]
+fn suites_that_hang_fork_or_delete_reach_nothing_but_their_sandbox() {
+    let Some(backend) = lab::backend() else { return };
+    let buggy = "def low(value):\n    return value\n";
+    let healthy = "def low(value):\n    return max(value, 0)\n";
+    let hang = "    while True:\n        pass\n";
+    let fork = "    import os\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass\n";
+    let delete = "    import shutil\n    shutil.rmtree('/repo', ignore_errors=True)\n    shutil.rmtree('/', ignore_errors=True)\n";
+    for (evil, makes_one) in [(hang, false), (fork, false), (delete, true)] {
+        let scene = Scene::new();
+        let witness = scene.path().join("pkg/a.py");
+        scene.commit("start", &[("pkg/__init__.py", ""), ("pkg/a.py", buggy), ("tests/test_a.py", "")]);
+        let tests = format!(
+            "from pkg.a import low\n\n\ndef test_evil():\n    if low(-1) == -1:\n        evil()\n    assert low(-1) == 0\n\n\n\
+             def test_high():\n    assert low(3) == 3\n\n\ndef evil():\n{evil}"
+        );
+        scene.commit("repair", &[("pkg/a.py", healthy), ("tests/test_a.py", &tests)]);
+        let outcome = lab::proved(backend.as_ref(), &scene, Duration::from_secs(10));
+        // Whoever deletes only deletes what a sandbox was given: a copy.
+        assert_eq!(outcome.is_ok(), makes_one, "{evil}: {:?}", outcome.err());
+        assert_eq!(std::fs::read_to_string(&witness).expect("it is there"), healthy);
+        let (repository, commits) = scene.commits();
+        assert!(repository.snapshot(&commits[0].id).expect("a tree").tree.contains("pkg/a.py"));
+    }
+}
+
+#[test]
+fn what_a_build_wants_from_the_network_is_not_there() {
+    let Some(backend) = lab::backend() else { return };
+    let build = "fn main() { std::net::TcpStream::connect(\"1.1.1.1:80\").expect(\"the network\"); }\n";
+    let manifest = "[package]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\nbuild = \"build.rs\"\n";
+    let lock = "version = 3\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n";
+    let tests = "#[test]\nfn low() { assert_eq!(a::low(-1), 0); }\n";
+    let source = "pub fn low(value: i64) -> i64 { value }\n";
+    let scene = Scene::new();
+    scene.commit(
+        "start",
+        &[("Cargo.toml", manifest), ("Cargo.lock", lock), ("build.rs", build), ("src/lib.rs", source)],
+    );
+    scene.commit("repair", &[("src/lib.rs", &source.replace("{ value }", "{ value.max(0) }")), ("tests/a.rs", tests)]);
+    let told = lab::proved(backend.as_ref(), &scene, lab::WALL).expect_err("it cannot be built");
+    assert_eq!(told.code(), "nothing_captured", "{told}");
 }
 
 #[test]

@@ -1,17 +1,11 @@
 //! What execution says about commits that may be repairs.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use basis_gym::baseline::baseline;
-use basis_gym::languages::python::{Environment, Toolchain};
-use basis_gym::project::RunnerKind;
 use basis_gym::record::BugRecord;
-use basis_gym::sources::history::screen;
-use basis_gym::tree::LayerStore;
-use basis_gym::validate::{Ground, Lab, Rejection, try_fix, validate_fix};
-use basis_sandbox::Limits;
+use basis_gym::validate::Rejection;
 
+use crate::lab;
 use crate::repository::Scene;
 
 const LIMITS: &str =
@@ -22,13 +16,7 @@ const TESTS: &str = "from pkg.limits import clamp\nfrom pkg.report import capped
 
 /// What becomes of a commit that changes these files and adds these tests; `None` when the machine has no sandboxes.
 fn proved(files: &[(&str, &str)], tests: &str) -> Option<Result<BugRecord, Rejection>> {
-    let backend = match basis_sandbox::backends::open("namespace") {
-        Ok(backend) => backend,
-        Err(error) => {
-            skip(&error);
-            return None;
-        }
-    };
+    let backend = lab::backend()?;
     let scene = Scene::new();
     let start = [
         ("pkg/__init__.py", ""),
@@ -40,32 +28,7 @@ fn proved(files: &[(&str, &str)], tests: &str) -> Option<Result<BugRecord, Rejec
     let tests = format!("{TESTS}{tests}");
     let change: Vec<(&str, &str)> = files.iter().copied().chain([("tests/test_limits.py", tests.as_str())]).collect();
     scene.commit("Values come back wrong", &change);
-    let (repository, commits) = scene.commits();
-    let mut fix = screen(&repository, &commits[0]).unwrap_or_else(|unfit| panic!("{unfit:?}"));
-    // These tests need nothing but an interpreter.
-    fix.project.tests.runner = RunnerKind::Plain;
-
-    let search_path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let toolchain = Toolchain::discover(None, &search_path).expect("tests of python projects need a python3");
-    let store = tempfile::tempdir().expect("a directory");
-    let layers = LayerStore::open(store.path()).expect("a layer store");
-    let environment = Environment::prepare(&layers, &toolchain, &fix.project.tests).expect("an environment");
-    let limits = Limits { wall: std::time::Duration::from_secs(60), ..Limits::default() };
-    let lab = Lab { backend: backend.as_ref(), environment: &environment, layers: &layers, limits: limits.clone() };
-    let shown = match try_fix(&lab, &fix) {
-        Ok(shown) => shown,
-        Err(rejection) => return Some(Err(rejection)),
-    };
-    let (backend, environment, layers) = (backend.as_ref(), &environment, &layers);
-    let baseline = baseline(backend, environment, layers, &fix.project, &limits).expect("a healthy suite");
-    let ground = Ground { backend, environment, layers, project: &fix.project, baseline: &baseline };
-    Some(validate_fix(&ground, &fix, &shown))
-}
-
-/// Says why a test does nothing on this machine.
-#[expect(clippy::print_stderr, reason = "the reason must be seen")]
-fn skip(reason: &dyn std::fmt::Display) {
-    eprintln!("skipped: {reason}");
+    Some(lab::proved(backend.as_ref(), &scene, lab::WALL))
 }
 
 fn fixed_limits() -> String {

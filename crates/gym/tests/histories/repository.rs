@@ -1,22 +1,31 @@
 //! A small repository, commit by commit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use basis_gym::languages::{Toolchains, python};
 use basis_gym::sources::git::{Commit, Repository, address};
+use basis_gym::sources::history::Site;
+use basis_gym::sources::language;
 use basis_gym::tree::LayerStore;
 
 /// A repository in a directory of its own, and a place for what is fetched from it.
 pub(crate) struct Scene {
     directory: tempfile::TempDir,
     downloads: tempfile::TempDir,
+    toolchains: Toolchains,
+    scratch: LayerStore,
 }
 
 impl Scene {
     /// An empty repository.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let scene = Self { directory, downloads: tempfile::tempdir().expect("a directory") };
+        let downloads = tempfile::tempdir().expect("a directory");
+        let scratch = LayerStore::open(downloads.path().join("scratch")).expect("a store");
+        let search_path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+        let python = python::Toolchain::discover(None, &search_path).expect("all packs need a python3");
+        let scene = Self { directory, downloads, toolchains: Toolchains { python, search_path }, scratch };
         scene.git(&["init", "--quiet", "--initial-branch", "main"]);
         scene
     }
@@ -61,6 +70,17 @@ impl Scene {
         let address = address(&self.path().display().to_string()).expect("there is a repository");
         let downloads = LayerStore::open(self.downloads.path()).expect("a store");
         Repository::open(&address, None, &downloads).expect("it can be read")
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn search_path(&self) -> Vec<PathBuf> {
+        self.toolchains.search_path.clone()
+    }
+
+    /// The repository as one of some language, with what resolves packages.
+    pub(crate) fn site<'a>(&'a self, repository: &'a Repository) -> Site<'a> {
+        let tree = repository.snapshot(&repository.head).expect("it can be read").tree;
+        Site { repository, language: language(&tree), toolchains: &self.toolchains, scratch: &self.scratch }
     }
 
     /// Its commits, newest first.

@@ -26,7 +26,7 @@ fn screened(message: &str, change: &[(&str, &str)]) -> Result<Fix, Unfit> {
     scene.commit("start", &start);
     scene.commit(message, change);
     let (repository, commits) = scene.commits();
-    screen(&repository, &commits[0])
+    screen(&scene.site(&repository), &commits[0])
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn other_commits_are_held_back_with_a_reason() {
         ("no_code", vec![("pkg/limits.py", &comment), tests]),
         ("too_long", vec![("pkg/limits.py", &long), tests]),
         ("adds_or_removes", vec![("pkg/limits.py", &text), ("pkg/more.py", "y = 1\n"), tests]),
-        ("not_python", vec![("pkg/limits.py", "def clamp(:\n"), tests]),
+        ("syntax", vec![("pkg/limits.py", "def clamp(:\n"), tests]),
         ("no_test", vec![("pkg/limits.py", &text), ("tests/data.json", "{}")]),
     ];
     for (code, change) in cases {
@@ -83,5 +83,5 @@ fn the_first_commit_and_merges_are_no_repairs() {
     let (repository, commits) = scene.commits();
     assert_eq!(commits.len(), 3, "the merge is left out");
     let last = commits.iter().find(|commit| commit.id == first).expect("it is there");
-    assert_eq!(screen(&repository, last).err().map(|unfit| unfit.code), Some("first_commit"));
+    assert_eq!(screen(&scene.site(&repository), last).err().map(|unfit| unfit.code), Some("first_commit"));
 }

@@ -21,7 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sources", &["calendar", "languages", "mutation"]),
     ("mutation", &[]),
     ("baseline", &["languages"]),
-    ("validate", &["baseline", "languages", "sources::history"]),
+    ("validate", &["baseline", "languages", "sources::history", "sources::releases"]),
     ("issue", &[]),
     ("instruction", &[]),
     ("surface", &[]),

@@ -8,6 +8,7 @@ use basis_gym::grade::Workshop;
 use basis_gym::pack::{Manifest, Pack};
 use basis_gym::skills::{self, Rejection};
 use basis_gym::sources::git::Commit;
+use basis_gym::sources::releases::Line;
 use basis_gym::sources::{self, Opened};
 
 use crate::context::Context;
@@ -32,7 +33,7 @@ const MOST_LEFT_OUT: usize = 10;
 /// Wall time of a run of tests at least: what runs away is ended by its processor time, and a busy machine must not reject a task.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Make a pack of gated tasks from a package with tests, or from its history
+/// Make a pack of gated tasks from a package with tests, from its history or from its releases
 ///
 /// The package's own code only ever runs in sandboxes. What is rejected is counted with its reason.
 #[derive(clap::Args)]
@@ -47,11 +48,11 @@ pub(crate) struct Arguments {
     /// Branch, tag or commit of a git repository; default: what it shows by itself
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
-    /// Where bugs come from, separated by commas: `history`, the commits of a git repository that repaired something, and `mutation`;
-    /// default: all that the source has
+    /// Where bugs come from, separated by commas: `history`, the commits of a git repository that repaired something; `releases`, what the
+    /// releases of a package in a registry repaired; and `mutation`; default: `mutation`, and of a repository `history` as well
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WAYS")]
     bugs: Vec<Way>,
-    /// Commits to look at, newest first
+    /// Commits, or pairs of releases, to look at, newest first
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     commits: u32,
     /// Directory of the pack; default: the package's name below `packs/`
@@ -75,6 +76,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Way {
     History,
+    Releases,
     Mutation,
 }
 
@@ -88,14 +90,13 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
             .hint("name a run as `run:<run>`, or leave out `--pack`"));
     }
     let opened = source(&arguments, context)?;
-    let ways = ways(&arguments, &opened)?;
-    let commits = commits(&arguments, &opened, &ways)?;
+    let seams = Seams::of(&arguments, &opened, context)?;
     let name = opened.project.name.clone();
     let out = arguments.out.unwrap_or_else(|| Path::new("packs").join(&name));
     packs::refuse_pack(&out)?;
     let is_new = !out.exists();
     let page = arguments.report.as_deref();
-    let made = mine(&out, &opened, (&ways, &commits), &recipe, context).and_then(|made| {
+    let made = mine(&out, &opened, &seams, &recipe, context).and_then(|made| {
         if let Some(page) = page {
             write_page(page, &opened, &made)?;
         }
@@ -121,13 +122,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 }
 
 /// Makes the tasks; their trees go to `out` at once.
-fn mine(
-    out: &Path,
-    opened: &Opened,
-    (ways, commits): (&[Way], &[Commit]),
-    recipe: &Recipe,
-    context: &Context<'_>,
-) -> Result<Yield, Failure> {
+fn mine(out: &Path, opened: &Opened, seams: &Seams, recipe: &Recipe, context: &Context<'_>) -> Result<Yield, Failure> {
     let project = &opened.project;
     let mut workshop = machine::workshop(&context.settings, Pack::blobs(out).kind(Kind::Machine)?)?;
     workshop.grading_limits.wall = workshop.grading_limits.wall.max(PATIENCE);
@@ -138,14 +133,14 @@ fn mine(
         context.printer.say(format_args!("left out: `{}` {}", text::sanitized(&left_out.path), left_out.reason));
     }
     let quarry = Quarry {
-        healthy: ways.contains(&Way::Mutation).then_some(project),
-        history: opened.repository.as_ref().filter(|_| ways.contains(&Way::History)).map(|it| (it, commits)),
+        healthy: seams.ways.contains(&Way::Mutation).then_some(project),
+        history: opened.repository.as_ref().zip(seams.commits.as_deref()),
+        releases: seams.line.as_ref().map(|line| (line, seams.most)),
     };
     let workers = machine::workers(&context.settings);
-    let mut view = MiningView::new(context, recipe.records * ways.len());
+    let mut view = MiningView::new(context, recipe.records * seams.ways.len());
     let show = &mut |progress| view.show(progress);
-    let ledger = Ledger::open(&out.join(UNFINISHED), &purpose(opened, (ways, commits), recipe, &workshop))
-        .kind(Kind::Machine)?;
+    let ledger = Ledger::open(&out.join(UNFINISHED), &purpose(opened, seams, recipe, &workshop)).kind(Kind::Machine)?;
     if !ledger.is_empty() {
         context.printer.say(format_args!("going on where an earlier run was: {} things are settled", ledger.len()));
     }
@@ -175,11 +170,12 @@ fn write_page(path: &Path, opened: &Opened, made: &Yield) -> Result<(), Failure>
 }
 
 /// Everything on which depends what a run settles.
-fn purpose(opened: &Opened, (ways, commits): (&[Way], &[Commit]), recipe: &Recipe, workshop: &Workshop) -> String {
+fn purpose(opened: &Opened, seams: &Seams, recipe: &Recipe, workshop: &Workshop) -> String {
     let graders: Vec<&str> = skills::ALL.iter().map(|skill| skill.grader()).collect();
     let revision = opened.repository.as_ref().map(|repository| repository.head.as_str());
-    let program = (env!("CARGO_PKG_VERSION"), &workshop.toolchains.python.version, &workshop.grading_limits, graders);
-    let source = (opened.project.tree.id(), &opened.project.tests, revision, ways, commits.len());
+    let version = workshop.version(&opened.project.tests);
+    let program = (env!("CARGO_PKG_VERSION"), version, &workshop.grading_limits, graders);
+    let source = (opened.project.tree.id(), &opened.project.tests, revision, &seams.ways, seams.most);
     let text = format!("{program:?} {source:?} {recipe:?}");
     format!("basis mine {}", blake3::hash(text.as_bytes()).to_hex())
 }
@@ -193,26 +189,41 @@ fn unusable(rejection: Rejection) -> Failure {
     }
 }
 
-/// The ways that were named, or those that the source has.
-fn ways(arguments: &Arguments, opened: &Opened) -> Result<Vec<Way>, Failure> {
-    if opened.repository.is_none() && arguments.bugs.contains(&Way::History) {
-        return Err(Failure::new(Kind::Usage, format!("`{}` has no history", arguments.source))
-            .hint("name a git repository, or leave out `--bugs history`"));
-    }
-    Ok(match (arguments.bugs.is_empty(), &opened.repository) {
-        (false, _) => arguments.bugs.clone(),
-        (true, None) => vec![Way::Mutation],
-        (true, Some(_)) => vec![Way::History, Way::Mutation],
-    })
+/// Where a run looks for bugs.
+struct Seams {
+    ways: Vec<Way>,
+    /// Commits or pairs of releases to look at.
+    most: usize,
+    commits: Option<Vec<Commit>>,
+    line: Option<Line>,
 }
 
-/// The commits to look at.
-fn commits(arguments: &Arguments, opened: &Opened, ways: &[Way]) -> Result<Vec<Commit>, Failure> {
-    match &opened.repository {
-        Some(repository) if ways.contains(&Way::History) => {
-            repository.commits(arguments.commits as usize, false).kind(Kind::Input)
-        }
-        _ => Ok(Vec::new()),
+impl Seams {
+    /// The ways that were named, or those that the source has.
+    fn of(arguments: &Arguments, opened: &Opened, context: &Context<'_>) -> Result<Self, Failure> {
+        let lacks = |what: &str, hint: &str| {
+            Failure::new(Kind::Usage, format!("`{}` has no {what}", arguments.source)).hint(hint.to_owned())
+        };
+        let ways = match (arguments.bugs.is_empty(), &opened.repository) {
+            (false, _) => arguments.bugs.clone(),
+            (true, None) => vec![Way::Mutation],
+            (true, Some(_)) => vec![Way::History, Way::Mutation],
+        };
+        let most = arguments.commits as usize;
+        let commits = match &opened.repository {
+            _ if !ways.contains(&Way::History) => None,
+            Some(repository) => Some(repository.commits(most, false).kind(Kind::Input)?),
+            None => return Err(lacks("history", "name a git repository, or leave out `--bugs history`")),
+        };
+        let line = if ways.contains(&Way::Releases) {
+            let settings = &context.settings;
+            let (toolchains, downloads) = (machine::toolchains(settings)?, machine::downloads(settings)?);
+            let hint = "name a package as `pypi:…`, `crate:…` or `npm:…`, or leave out `--bugs releases`";
+            Some(Line::of(&opened.project.origin, &toolchains, &downloads).ok_or_else(|| lacks("releases", hint))?)
+        } else {
+            None
+        };
+        Ok(Self { ways, most, commits, line })
     }
 }
 

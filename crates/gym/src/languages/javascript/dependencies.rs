@@ -12,28 +12,44 @@ use serde_json::{Map, Value, json};
 use super::{JavaScriptError, Toolchain};
 use crate::tree::{LayerStore, Tree};
 
-/// The manifest and the lock of what is needed, as JSON: the requirements of a JavaScript project. Empty when it needs nothing.
+/// What beside the tree says which packages are needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The package that runs the tests.
+    pub runner: Option<&'a str>,
+    /// A date such as `2024-06-01`: versions that were published on it or later are not used, where the registry says when that was.
+    pub before: Option<&'a str>,
+}
+
+/// The manifest and the lock of what is needed, as JSON: the requirements of a JavaScript project, empty when it needs nothing. With them
+/// the date that they keep to; none when the versions are those of today.
 ///
 /// # Errors
 /// When the manifest is malformed, or npm cannot resolve it.
 pub fn requirements(
     tree: &Tree,
-    runner: Option<&str>,
+    Wanted { runner, before }: Wanted<'_>,
     toolchain: &dyn Fn() -> Result<Toolchain, JavaScriptError>,
     scratch: &LayerStore,
-) -> Result<Vec<String>, JavaScriptError> {
+) -> Result<(Vec<String>, Option<String>), JavaScriptError> {
     let manifest = read(tree, "package.json").unwrap_or_default();
     let wanted = wanted(tree, &manifest, runner);
+    let kept = before.map(str::to_owned);
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), kept));
     }
     let manifest = json!({ "name": "packages", "version": "0.0.0", "private": true, "dependencies": wanted });
     let given = ["package-lock.json", "npm-shrinkwrap.json"].into_iter().find_map(|path| read(tree, path));
-    let lock = match given.and_then(|lock| pruned(&lock, &wanted)) {
-        Some(lock) => lock,
-        None => resolve(&toolchain()?, &manifest, scratch)?,
+    if let Some(lock) = given.and_then(|lock| pruned(&lock, &wanted)) {
+        return Ok((vec![manifest.to_string(), lock.to_string()], kept));
+    }
+    let toolchain = toolchain()?;
+    let dated = before.and_then(|date| resolve(&toolchain, &manifest, Some(date), scratch).ok());
+    let (lock, kept) = match dated {
+        Some(lock) => (lock, kept),
+        None => (resolve(&toolchain, &manifest, None, scratch)?, None),
     };
-    Ok(vec![manifest.to_string(), lock.to_string()])
+    Ok((vec![manifest.to_string(), lock.to_string()], kept))
 }
 
 fn read(tree: &Tree, path: &str) -> Option<Value> {
@@ -127,13 +143,21 @@ fn found(packages: &Map<String, Value>, from: &str, name: &str) -> Option<String
 }
 
 /// Has npm write a lock for a manifest. Kept, so that the same manifest gives the same versions.
-fn resolve(toolchain: &Toolchain, manifest: &Value, scratch: &LayerStore) -> Result<Value, JavaScriptError> {
+fn resolve(
+    toolchain: &Toolchain,
+    manifest: &Value,
+    before: Option<&str>,
+    scratch: &LayerStore,
+) -> Result<Value, JavaScriptError> {
     let failed = |reason: String| JavaScriptError::Packages { what: "resolved", reason };
-    let key = format!("npm-lock-{}", &blake3::hash(manifest.to_string().as_bytes()).to_hex()[..32]);
+    let wanted = manifest.to_string() + before.unwrap_or_default();
+    let key = format!("npm-lock-{}", &blake3::hash(wanted.as_bytes()).to_hex()[..32]);
     let directory = scratch
         .build(&key, &|directory| {
             std::fs::write(directory.join("package.json"), manifest.to_string())?;
-            npm(toolchain, directory, &["install", "--package-lock-only"])
+            let date = before.map(|date| format!("--before={date}"));
+            let arguments: Vec<&str> = ["install", "--package-lock-only"].into_iter().chain(date.as_deref()).collect();
+            npm(toolchain, directory, &arguments)
         })
         .map_err(|error| failed(error.to_string()))?;
     let text = std::fs::read_to_string(directory.join("package-lock.json"))?;
@@ -233,6 +257,7 @@ mod tests {
         let scratch = LayerStore::open(directory.path()).expect("the store opens");
         let tree = tree(&[("package.json", r#"{"devDependencies": {"xo": "1"}}"#)]);
         let never = || -> Result<Toolchain, JavaScriptError> { panic!("nobody is asked") };
-        assert_eq!(requirements(&tree, None, &never, &scratch).expect("nothing is needed"), Vec::<String>::new());
+        let (needed, _) = requirements(&tree, Wanted::default(), &never, &scratch).expect("nothing is needed");
+        assert_eq!(needed, Vec::<String>::new());
     }
 }

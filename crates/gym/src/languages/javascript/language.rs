@@ -9,10 +9,10 @@ use basis_sandbox::{Backend, Command, Limits, Outcome, Sandbox, SandboxError, Sa
 use super::environment::RUNNER;
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, authoring, comparison, mutation, suite, syntax};
+use super::{Environment, Toolchain, anatomy, authoring, comparison, mutation, suite, syntax};
 use crate::languages::{
-    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
-    Toolchains,
+    self, Anatomy, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings,
+    TestReport, Toolchains,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -53,8 +53,16 @@ impl Language for JavaScript {
         mutation::mutations(path, source)
     }
 
+    fn anatomy(&self) -> &dyn Anatomy {
+        &anatomy::Files
+    }
+
     fn authoring(&self) -> Option<&dyn Authoring> {
         Some(&authoring::Code)
+    }
+
+    fn version(&self, toolchains: &Toolchains) -> String {
+        Toolchain::discover(&toolchains.search_path).map(|toolchain| toolchain.version).unwrap_or_default()
     }
 
     fn prepare(

@@ -3,6 +3,7 @@
 //! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`evaluate`], [`syntax`], [`mutation`]. Code of a project
 //! or of a package is never run outside a sandbox. TypeScript is run as far as node itself takes the types away (22.18 and later).
 
+mod anatomy;
 mod assemble;
 mod authoring;
 mod comparison;

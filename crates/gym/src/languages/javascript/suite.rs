@@ -84,6 +84,25 @@ fn collect_titles(node: Node, path: &str, source: &str, found: &mut BTreeSet<Str
     node.named_children(&mut node.walk()).for_each(|child| collect_titles(child, path, source, found));
 }
 
+/// The calls of all tests whose titles can be read, by these titles.
+pub(super) fn texts<'source>(root: Node, source: &'source str) -> Vec<(String, &'source str)> {
+    let mut found = Vec::new();
+    collect_texts(root, "", source, &mut found);
+    found
+}
+
+fn collect_texts<'source>(node: Node, path: &str, source: &'source str, found: &mut Vec<(String, &'source str)>) {
+    let own = declaration(node, source);
+    let title = own.and_then(|it| joined(path, it.title, source));
+    if let (Some(own), Some(title)) = (own, &title)
+        && !own.is_suite
+    {
+        found.push((title.clone(), &source[own.call.byte_range()]));
+    }
+    let path = title.as_deref().unwrap_or(path);
+    node.named_children(&mut node.walk()).for_each(|child| collect_texts(child, path, source, found));
+}
+
 /// The title behind those around it, if it can be read.
 pub(super) fn joined(path: &str, title: Node, source: &str) -> Option<String> {
     let own = unescaped(&source[text_of(title)?])?;

@@ -8,10 +8,10 @@ use basis_sandbox::{Backend, Command, Limits, Outcome, Sandbox, SandboxError, Sa
 
 use super::evaluate::evaluate;
 use super::warm::run_warm;
-use super::{Environment, authoring, comparison, mutation, run_tests, syntax};
+use super::{Environment, anatomy, authoring, comparison, mutation, run_tests, syntax};
 use crate::languages::{
-    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
-    Toolchains, WarmRun,
+    self, Anatomy, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings,
+    TestReport, Toolchains, WarmRun,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -98,6 +98,10 @@ impl Language for Python {
         comparison::comparison(source, test)
     }
 
+    fn anatomy(&self) -> &dyn Anatomy {
+        &anatomy::Files
+    }
+
     fn authoring(&self) -> Option<&dyn Authoring> {
         Some(&authoring::Code)
     }
@@ -108,6 +112,10 @@ impl Language for Python {
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {
         mutation::mutations(path, source)
+    }
+
+    fn version(&self, toolchains: &Toolchains) -> String {
+        toolchains.python.version.clone()
     }
 
     fn prepare(

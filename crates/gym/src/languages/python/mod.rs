@@ -3,13 +3,13 @@
 //! In reading order: [`toolchain`], [`dependencies`], [`environment`], [`run`], [`evaluate`], [`warm`], [`syntax`], [`authoring`], [`mutation`]. Code
 //! of a project is never run outside a sandbox, not even to install what it needs.
 
+mod anatomy;
 mod assemble;
 pub mod authoring;
 mod comparison;
 pub mod dependencies;
 pub mod environment;
 mod error;
-pub mod essence;
 pub mod evaluate;
 mod events;
 mod language;

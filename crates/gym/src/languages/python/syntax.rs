@@ -62,6 +62,17 @@ pub fn has_tests(source: &str) -> bool {
     functions(source).iter().any(|span| span.name.starts_with("test"))
 }
 
+/// The import statements outside functions and blocks.
+pub(super) fn imports(source: &str) -> Vec<&str> {
+    let tree = parse(source);
+    let root = tree.root_node();
+    let mut cursor = root.walk();
+    let is_import = |node: &Node<'_>| {
+        matches!(node.kind(), "import_statement" | "import_from_statement" | "future_import_statement")
+    };
+    root.children(&mut cursor).filter(is_import).map(|node| &source[node.byte_range()]).collect()
+}
+
 /// Names of classes and the function of a test id, without its file and parameters.
 fn test_path(id: &str) -> Vec<&str> {
     let bare = id.find('[').map_or(id, |at| &id[..at]);
@@ -218,6 +229,13 @@ class TestC:
     #[test]
     fn a_file_without_tests_is_dropped() {
         assert_eq!(remove_tests(TESTS, &ids(&["test_a", "test_b", "TestC::test_d", "TestC::test_e"])), None);
+    }
+
+    #[test]
+    fn imports_are_whole_statements() {
+        let source =
+            "import a  # why\nfrom b import (\n    c,\n)\ntry:\n    import d\nexcept ImportError:\n    d = None\n";
+        assert_eq!(imports(source), ["import a", "from b import (\n    c,\n)"]);
     }
 
     #[test]

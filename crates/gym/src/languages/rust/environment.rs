@@ -204,18 +204,40 @@ fn fetch(
     write_home(directory, toolchain)
 }
 
-/// Resolves what a manifest asks for and gives the text of the lock. It is kept in `store`, so that the answer stays the same.
+/// Resolves what a manifest asks for: the text of the lock, and the date that it kept to. That is `before` if the registry says when its packages were
+/// published and they suffice, else none, and the versions are those of today. It is kept in `store`, so that the answer stays the same.
 ///
 /// # Errors
 /// [`RustError`] when something cannot be resolved.
-pub fn resolve(store: &LayerStore, toolchain: &Toolchain, text: &str) -> Result<String, RustError> {
+pub fn resolve(
+    store: &LayerStore,
+    toolchain: &Toolchain,
+    text: &str,
+    before: Option<&str>,
+) -> Result<(String, Option<String>), RustError> {
     let stub = Manifest::read(text)?.stub(text, "");
-    let resolved = build(store, &format!("lock-{}", stub.id().0), &|directory| {
-        stub.write_to(directory)?;
-        let mut cargo = Process::new(toolchain.cargo());
-        run(cargo.args(["generate-lockfile", "--quiet"]).current_dir(directory), "resolved")
-    })?;
-    Ok(std::fs::read_to_string(resolved.join("Cargo.lock"))?)
+    let resolved = |before: Option<&str>| -> Result<String, RustError> {
+        let key = format!("lock-{}{}", stub.id().0, before.map(|date| format!("-{date}")).unwrap_or_default());
+        let directory = build(store, &key, &|directory| {
+            stub.write_to(directory)?;
+            run(lockfile(toolchain, before).current_dir(directory), "resolved")
+        })?;
+        Ok(std::fs::read_to_string(directory.join("Cargo.lock"))?)
+    };
+    match before.map(|date| resolved(Some(date))) {
+        Some(Ok(lock)) => Ok((lock, before.map(str::to_owned))),
+        _ => Ok((resolved(None)?, None)),
+    }
+}
+
+/// Cargo keeps to a date since 1.94, behind a switch for what may still change.
+fn lockfile(toolchain: &Toolchain, before: Option<&str>) -> Process {
+    let mut cargo = Process::new(toolchain.cargo());
+    cargo.args(["generate-lockfile", "--quiet"]);
+    if let Some(date) = before {
+        cargo.args(["-Zunstable-options", "--publish-time", &format!("{date}T00:00:00Z")]).env("RUSTC_BOOTSTRAP", "1");
+    }
+    cargo
 }
 
 /// Fetches a crate by name and requirement; gives its directory and its version. It is kept in `store`.

@@ -8,10 +8,10 @@ use basis_sandbox::{Backend, Limits, Outcome, Sandbox, SandboxError, SandboxSpec
 
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, authoring, comparison, mutation, script, syntax};
+use super::{Environment, Toolchain, anatomy, authoring, comparison, mutation, script, syntax};
 use crate::languages::{
-    self, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings, TestReport,
-    Toolchains,
+    self, Anatomy, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings,
+    TestReport, Toolchains,
 };
 use crate::project::TestSetup;
 use crate::record::{Mutation, TestId};
@@ -51,7 +51,10 @@ impl Language for Rust {
         const FOLDERS: &[&str] = &["tests", "benches", "examples", ".cargo", ".git", ".config", "target"];
         let name = path.rsplit('/').next().unwrap_or(path);
         let compiled = [".so", ".a", ".o", ".rlib", ".rmeta"].iter().any(|ending| name.ends_with(ending));
-        path.split('/').any(|part| FOLDERS.contains(&part)) || compiled || NAMES.contains(&name)
+        path.split('/').any(|part| FOLDERS.contains(&part))
+            || compiled
+            || NAMES.contains(&name)
+            || anatomy::is_test_file(name)
     }
 
     fn tests_in_sources(&self) -> bool {
@@ -82,8 +85,16 @@ impl Language for Rust {
         mutation::mutations(path, source)
     }
 
+    fn anatomy(&self) -> &dyn Anatomy {
+        &anatomy::Files
+    }
+
     fn authoring(&self) -> Option<&dyn Authoring> {
         Some(&authoring::Code)
+    }
+
+    fn version(&self, toolchains: &Toolchains) -> String {
+        Toolchain::discover(&toolchains.search_path).map(|toolchain| toolchain.version).unwrap_or_default()
     }
 
     fn prepare(

@@ -4,6 +4,7 @@
 //! functions with a `test` attribute, of the library, of programs and of files below `tests`; documentation tests and tests that
 //! macros write are not run.
 
+mod anatomy;
 mod authoring;
 mod comparison;
 pub mod environment;

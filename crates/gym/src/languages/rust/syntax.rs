@@ -165,27 +165,41 @@ fn collect_modules(node: Node, inline: &mut Vec<String>, source: &str, found: &m
     }
 }
 
-/// Byte ranges of the modules at the top of a file that are compiled for tests only, attributes included.
-fn test_modules(source: &str) -> Vec<Range<usize>> {
+/// Byte ranges of what stands at the top of a file for tests only: modules and other items that are compiled for tests, and test
+/// functions; whole lines, with attributes.
+pub(super) fn test_items(source: &str) -> Vec<Range<usize>> {
     let tree = parse(source);
     let root = tree.root_node();
     let mut cursor = root.walk();
-    let modules = root.children(&mut cursor).filter(|child| child.kind() == "mod_item");
-    let tests = modules.filter(|module| {
-        let compact = |text: &&str| text.replace(' ', "");
-        module.child_by_field_name("body").is_some()
-            && attributes(*module, source).iter().any(|text| compact(text) == "#[cfg(test)]")
-    });
-    tests.map(|module| whole_lines(head(module).start_byte()..module.end_byte(), source)).collect()
+    let items = root.named_children(&mut cursor).filter(|child| is_item(*child));
+    let tests = items.filter(|item| attributes(*item, source).iter().any(|text| is_for_tests(text)));
+    tests.map(|item| whole_lines(head(item).start_byte()..item.end_byte(), source)).collect()
 }
 
-/// A submitted file with the test modules of the original one in the place of its own.
+fn is_item(node: Node) -> bool {
+    !matches!(node.kind(), "attribute_item" | "inner_attribute_item" | "line_comment" | "block_comment")
+}
+
+/// `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]`, `#[tokio::test]`.
+fn is_for_tests(attribute: &str) -> bool {
+    let compact = attribute.replace(' ', "");
+    let is_condition = compact == "#[cfg(test)]" || compact.starts_with("#[cfg(all(test,");
+    is_condition || attribute_path(attribute).rsplit("::").next() == Some("test")
+}
+
+/// A file with what another version of it has for tests only in the place of its own: where its own stands if there is as much of it, else at
+/// the end.
 pub(super) fn with_tests_of(submitted: &str, original: &str) -> String {
+    let (own, others) = (test_items(submitted), test_items(original));
     let mut text = submitted.to_owned();
-    for range in test_modules(submitted).into_iter().rev() {
-        text.replace_range(range, "");
+    if own.len() == others.len() {
+        for (range, other) in own.into_iter().zip(others).rev() {
+            text.replace_range(range, &original[other]);
+        }
+        return text;
     }
-    for range in test_modules(original) {
+    own.into_iter().rev().for_each(|range| text.replace_range(range, ""));
+    for range in others {
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -290,5 +304,16 @@ mod tests {
         let text = with_tests_of(&submitted, FILE);
         assert_eq!(text, FILE.replace("'ä'", "'b'"));
         assert_eq!(with_tests_of("fn f() {}", FILE).matches("mod tests").count(), 1);
+    }
+
+    #[test]
+    fn what_is_for_tests_only_is_found_at_the_top_of_a_file() {
+        let source = "use a::b;\n#[cfg(test)]\nuse c::d;\n\n#[cfg(all(test, feature = \"x\"))]\nmod far;\n\n#[test]\nfn one() {}\n\nfn two() {}\n";
+        let found: Vec<&str> = test_items(source).into_iter().map(|range| &source[range]).collect();
+        let expected =
+            ["#[cfg(test)]\nuse c::d;\n", "#[cfg(all(test, feature = \"x\"))]\nmod far;\n", "#[test]\nfn one() {}\n"];
+        assert_eq!(found, expected);
+        let other = source.replace("fn one() {}", "fn one() { two() }");
+        assert_eq!(with_tests_of(source, &other), other, "they stay where they are");
     }
 }

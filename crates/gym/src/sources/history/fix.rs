@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Class, class};
-use super::places::places;
+use super::places::{Version, places};
 use super::report::{self, Secrets};
 use crate::calendar::{date, next_month};
-use crate::languages::python::essence::{definitions, same_code};
-use crate::languages::python::syntax::{functions, has_tests, is_valid, remove_tests};
+use crate::languages::rust::RustError;
+use crate::languages::{self, Anatomy, Class, Language, Toolchains};
 use crate::project::{Origin, Project, Revision, is_conftest};
 use crate::record::{Place, TestId};
 use crate::sources::git::{Changed, Commit, Repository};
-use crate::sources::{SourceError, layout, path};
-use crate::tree::Tree;
+use crate::sources::{Find, SourceError, layout, project};
+use crate::tree::{LayerStore, Tree};
 
 /// A repair is at most this large.
 const MOST_FILES: usize = 5;
@@ -28,8 +27,10 @@ pub struct Fix {
     pub base: Tree,
     /// Where the sources differ.
     pub places: Vec<Place>,
-    /// Test files that the commit changed, without the tests in them that it left alone.
+    /// Files whose tests the commit changed, without the tests in them that it left alone where these can be left out.
     pub tests: Tree,
+    /// The same on the buggy tree, where a file may hold both code and tests.
+    pub tests_buggy: Tree,
     /// The same as they were before it.
     pub tests_before: Tree,
     /// Functions, methods and classes that the commit brought.
@@ -54,167 +55,230 @@ fn unfit<T>(code: &'static str, detail: impl Into<String>) -> Result<T, Unfit> {
 impl From<SourceError> for Unfit {
     fn from(error: SourceError) -> Self {
         let code = match error {
-            SourceError::NoPackage(_) => "no_package",
-            SourceError::NoTests(_) => "no_tests",
+            SourceError::NoPackage(_) | SourceError::Rust(RustError::Manifest { .. }) => "no_package",
+            SourceError::NoTests(_) | SourceError::NoRustTests(_) | SourceError::NoScriptTests { .. } => "no_tests",
+            SourceError::Rust(_) | SourceError::Malformed { .. } => "unresolved",
             _ => "unreadable",
         };
         Self { code, detail: error.to_string() }
     }
 }
 
+/// Where commits are taken apart.
+pub struct Site<'a> {
+    /// The repository.
+    pub repository: &'a Repository,
+    /// What its revision is written in; commits of other times are held back.
+    pub language: &'static dyn Language,
+    /// What resolves the packages that a commit needs.
+    pub toolchains: &'a Toolchains,
+    /// Where what was resolved is kept.
+    pub scratch: &'a LayerStore,
+}
+
 /// One changed source file on both sides.
 struct Source {
     path: String,
+    /// With the tests of the commit, where it holds some.
     before: String,
     after: String,
+}
+
+/// The source files that a commit changed.
+#[derive(Default)]
+struct Sources {
+    /// Those whose code differs.
+    code: Vec<Source>,
+    /// Those in which only tests differ, as they are with these tests.
+    tests: Tree,
 }
 
 /// Takes a commit apart.
 ///
 /// # Errors
 /// [`Unfit`] with the reason why it is no candidate.
-pub fn screen(repository: &Repository, commit: &Commit) -> Result<Fix, Unfit> {
-    let sources = sources(repository, commit)?;
-    let mut found = Vec::new();
-    let mut lines = 0;
-    for source in &sources {
-        let (own, count) = places(&source.path, &source.after, &source.before);
-        found.extend(own);
-        lines += count;
-    }
+pub fn screen(site: &Site, commit: &Commit) -> Result<Fix, Unfit> {
+    let (repository, anatomy) = (site.repository, site.language.anatomy());
+    let sources = sources(site, commit)?;
+    let (found, lines) = differences(site.language, &sources.code);
     if lines > MOST_LINES {
         return unfit("too_long", format!("{lines} lines of code differ, at most {MOST_LINES} may"));
     }
     if found.is_empty() {
         return unfit("no_code", "only comments and texts differ");
     }
-    let base = repository.snapshot(&commit.parent)?.tree;
-    let healthy = healthy(repository, commit, &base, &sources)?;
-    let day = date(commit.time);
-    let revision = Revision { commit: commit.id.clone(), date: day, is_fix: true };
+    let mut base = repository.snapshot(&commit.parent)?.tree;
+    let healthy = healthy(site, commit, &base, &sources)?;
+    let revision = Revision { commit: commit.id.clone(), date: date(commit.time), is_fix: true };
     let origin = Origin { revision: Some(revision), ..Origin::new("git", repository.url.clone()) };
-    let mut project = path::project(healthy, &repository.name(), origin)?;
-    project.tests.before = Some(next_month(commit.time));
+    let find = Find { folder: repository.name(), origin, before: Some(next_month(commit.time)) };
+    let project = project(healthy, find, site.toolchains, site.scratch)?;
+    if languages::of_runner(project.tests.runner).name() != site.language.name() {
+        return unfit("no_package", format!("it is no project of {}", site.language.name()));
+    }
     let mut buggy = Tree::new();
-    sources.iter().for_each(|source| buggy.insert(source.path.clone(), source.before.as_str()));
+    sources.code.iter().for_each(|source| buggy.insert(source.path.clone(), source.before.as_str()));
     let names = |text: fn(&Source) -> &str| -> BTreeSet<String> {
-        sources.iter().flat_map(|it| definitions(text(it))).collect()
+        sources.code.iter().flat_map(|it| anatomy.definitions(&it.path, text(it))).collect()
     };
     let new_names = &names(|source| &source.after) - &names(|source| &source.before);
-    let report = report::clean(&repository.message(&commit.id)?, &secrets(&sources, &base));
-    let (tests, tests_before) = changed_tests(commit, &project, &base);
+    let report = report::clean(&repository.message(&commit.id)?, &secrets(site.language, &sources.code, &base));
+    let Changes { after: tests, buggy: tests_buggy, before: tests_before } =
+        changed_tests(site.language, commit, (&project, &buggy, &base));
     if tests.is_empty() {
         return unfit("no_test", "it changes no code of a test");
     }
-    Ok(Fix { project, buggy, base, places: found, tests, tests_before, new_names, report })
+    // Everything runs with the packages of the commit.
+    let decides = |path: &&str| anatomy.class(path) == Class::Config;
+    project.tree.paths().filter(decides).for_each(|path| base.insert(path, project.tree.get(path).unwrap_or_default()));
+    Ok(Fix { project, buggy, base, places: found, tests, tests_buggy, tests_before, new_names, report })
+}
+
+/// Where code differs, and on how many lines.
+fn differences(language: &dyn Language, sources: &[Source]) -> (Vec<Place>, usize) {
+    let mut found = Vec::new();
+    let mut lines = 0;
+    for source in sources {
+        let version = Version { language, path: &source.path, healthy: &source.after, buggy: &source.before };
+        let (own, count) = places(&version);
+        found.extend(own);
+        lines += count;
+    }
+    (found, lines)
 }
 
 /// The changed sources, unless the commit is of another kind than repairs are.
-fn sources(repository: &Repository, commit: &Commit) -> Result<Vec<Source>, Unfit> {
+fn sources(site: &Site, commit: &Commit) -> Result<Sources, Unfit> {
     if commit.parent.is_empty() {
         return unfit("first_commit", "nothing was there before");
     }
+    let (language, anatomy) = (site.language, site.language.anatomy());
     let of = |wanted: Class| {
         let own = commit.changes.iter().filter_map(|changed| Some((changed.path.as_deref()?, changed)));
-        own.filter(move |(path, _)| class(path) == wanted).collect::<Vec<(&str, &Changed)>>()
+        own.filter(move |(path, _)| anatomy.class(path) == wanted).collect::<Vec<(&str, &Changed)>>()
     };
     let changed = of(Class::Source);
     if changed.is_empty() {
         return unfit("no_source", "it changes no source file");
     }
-    if !of(Class::Test).iter().any(|(path, changed)| path.ends_with(".py") && changed.after.is_some()) {
+    let is_code = |path: &str| language.endings().iter().any(|ending| path.ends_with(ending));
+    let has_test_file = of(Class::Test).iter().any(|(path, changed)| is_code(path) && changed.after.is_some());
+    if !has_test_file && !language.tests_in_sources() {
         return unfit("no_test", "it changes no test");
     }
     if changed.len() > MOST_FILES {
         return unfit("too_many_files", format!("it changes {} source files, at most {MOST_FILES} may", changed.len()));
     }
-    let mut sources = Vec::new();
+    let mut sources = Sources::default();
+    let mut has_inner_test = false;
     for (path, changed) in changed {
         let (Some(before), Some(after)) = (&changed.before, &changed.after) else {
             return unfit("adds_or_removes", format!("it adds or removes `{path}`"));
         };
         let text = |object: &str| {
-            String::from_utf8(repository.blob(object)?)
+            String::from_utf8(site.repository.blob(object)?)
                 .map_err(|_| Unfit { code: "not_text", detail: format!("`{path}` is not UTF-8") })
         };
         let (before, after) = (text(before)?, text(after)?);
-        if !same_code(&before, &after) {
-            if !is_valid(&before) || !is_valid(&after) {
-                return unfit("not_python", format!("`{path}` has syntax errors for Python 3"));
+        let is_inner = anatomy.inner_tests(&before) != anatomy.inner_tests(&after);
+        has_inner_test |= is_inner;
+        let tested = anatomy.with_inner_tests(&before, &after);
+        if !anatomy.same_code(path, &before, &after) {
+            if !anatomy.is_valid(path, &before) || !anatomy.is_valid(path, &after) {
+                return unfit("syntax", format!("`{path}` has syntax errors for {}", language.name()));
             }
-            sources.push(Source { path: path.to_owned(), before, after });
+            sources.code.push(Source { path: path.to_owned(), before: tested, after });
+        } else if is_inner {
+            sources.tests.insert(path, tested);
         }
     }
-    match sources.is_empty() {
+    match sources.code.is_empty() {
+        _ if !has_test_file && !has_inner_test => unfit("no_test", "it changes no test"),
         true => unfit("no_code", "only comments and texts differ"),
         false => Ok(sources),
     }
 }
 
 /// The tree before the commit with its tests, its configuration and its sources.
-fn healthy(repository: &Repository, commit: &Commit, base: &Tree, sources: &[Source]) -> Result<Tree, Unfit> {
+fn healthy(site: &Site, commit: &Commit, base: &Tree, sources: &Sources) -> Result<Tree, Unfit> {
     let mut tree = base.clone();
     for changed in &commit.changes {
         let Some(path) = changed.path.as_deref() else { continue };
-        if matches!(class(path), Class::Test | Class::Config) && !layout::is_ignored(path) {
+        let class = site.language.anatomy().class(path);
+        if matches!(class, Class::Test | Class::Config) && !layout::is_ignored(path) {
             match &changed.after {
-                Some(object) => tree.insert(path, repository.blob(object)?),
+                Some(object) => tree.insert(path, site.repository.blob(object)?),
                 None => drop(tree.remove(path)),
             }
         }
     }
-    sources.iter().for_each(|source| tree.insert(source.path.clone(), source.after.as_str()));
-    Ok(tree)
+    sources.code.iter().for_each(|source| tree.insert(source.path.clone(), source.after.as_str()));
+    Ok(tree.with(&sources.tests))
 }
 
-/// The changed test files after and before the commit, without the tests that it left alone; whole files where it changed none of their
-/// tests but what these use.
-fn changed_tests(commit: &Commit, project: &Project, base: &Tree) -> (Tree, Tree) {
-    let (mut after, mut before) = (Tree::new(), Tree::new());
+/// Files with changed tests on three trees.
+#[derive(Default)]
+struct Changes {
+    after: Tree,
+    buggy: Tree,
+    before: Tree,
+}
+
+/// The files whose tests changed, without the tests that were left alone; whole files where only what tests use was changed, or where
+/// they do not stand alone.
+fn changed_tests(
+    language: &dyn Language,
+    commit: &Commit,
+    (project, buggy, base): (&Project, &Tree, &Tree),
+) -> Changes {
+    let anatomy = language.anatomy();
+    let mut changes = Changes::default();
     let changed = commit.changes.iter().filter_map(|changed| changed.path.as_deref());
     for path in changed.filter(|path| !is_conftest(path) && project.tests.files.iter().any(|file| file == path)) {
         let (Some(new), old) = (project.tree.text(path), base.text(path).unwrap_or_default()) else { continue };
-        if same_code(old, new) {
+        let is_same = match anatomy.class(path) {
+            Class::Source => anatomy.inner_tests(old) == anatomy.inner_tests(new),
+            _ => anatomy.same_code(path, old, new),
+        };
+        if is_same {
             continue;
         }
-        let known = test_bodies(old);
-        let same: Vec<TestId> = test_bodies(new)
-            .iter()
-            .filter(|(name, body)| known.get(*name) == Some(body))
-            .map(|(name, _)| format!("{path}::{}", name.replace('.', "::")))
-            .collect();
-        let without = |text: &str| remove_tests(text, &same);
-        after.insert(path, without(new).unwrap_or_else(|| new.to_owned()));
-        if has_tests(old) {
-            before.insert(path, without(old).unwrap_or_else(|| old.to_owned()));
+        let without = |text: &str| stripped(language, text, &same_tests(anatomy, path, old, new));
+        changes.after.insert(path, without(new));
+        changes.buggy.insert(path, without(buggy.text(path).unwrap_or(new)));
+        if !anatomy.tests(old).is_empty() {
+            changes.before.insert(path, without(old));
         }
     }
-    (after, before)
+    changes
 }
 
-/// The text of every test function by its name, `test_x` or `Class.test_x`.
-fn test_bodies(source: &str) -> BTreeMap<String, &str> {
-    let tests = functions(source).into_iter().filter(|span| span.name.starts_with("test"));
-    tests.map(|span| (span.qualified(), &source[span.start..span.end])).collect()
+/// The tests of a file that are the same on both sides.
+fn same_tests(anatomy: &dyn Anatomy, path: &str, old: &str, new: &str) -> Vec<TestId> {
+    let known: BTreeMap<String, &str> = anatomy.tests(old).into_iter().collect();
+    let new = anatomy.tests(new).into_iter();
+    new.filter(|(name, body)| known.get(name) == Some(body)).map(|(name, _)| format!("{path}::{name}")).collect()
+}
+
+fn stripped(language: &dyn Language, text: &str, tests: &[TestId]) -> String {
+    let left = language.anatomy().tests_stand_alone().then(|| language.remove_tests(text, tests)).flatten();
+    left.unwrap_or_else(|| text.to_owned())
 }
 
 /// What a report must not tell: the files of the repair, and what only the repaired code has.
-fn secrets(sources: &[Source], base: &Tree) -> Secrets {
+fn secrets(language: &dyn Language, sources: &[Source], base: &Tree) -> Secrets {
     let mut secrets = Secrets::default();
     for source in sources {
         let name = source.path.rsplit('/').next().unwrap_or(&source.path);
         secrets.names.extend([source.path.clone(), name.to_owned()]);
-        let dotted = source.path.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".");
-        // With and without the directory that modules are imported from.
-        let module = dotted.split_once('.').filter(|(_, rest)| rest.contains('.')).map_or("", |(_, rest)| rest);
-        secrets.names.extend([dotted.as_str(), module].into_iter().filter(|it| it.contains('.')).map(str::to_owned));
+        secrets.names.extend(language.anatomy().modules(&source.path));
         let known: BTreeSet<&str> = source.before.lines().map(str::trim).collect();
         let added = source.after.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line));
         secrets.lines.extend(added.map(str::to_owned));
     }
     let known: BTreeSet<&str> = base
         .paths()
-        .filter(|path| path.ends_with(".py"))
+        .filter(|path| language.endings().iter().any(|ending| path.ends_with(ending)))
         .filter_map(|path| base.text(path))
         .flat_map(report::words)
         .collect();

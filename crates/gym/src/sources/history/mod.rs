@@ -3,9 +3,9 @@
 //! A commit is taken apart by what its files are. Tests and configuration of the commit are given to both the healthy and the buggy
 //! tree; they differ in the sources alone. Documentation, which may describe the repair, stays as it was before.
 
-mod classes;
 mod fix;
 mod places;
 mod report;
 
-pub use fix::{Fix, Unfit, screen};
+pub use fix::{Fix, Site, Unfit, screen};
+pub(super) use places::{Version, places};

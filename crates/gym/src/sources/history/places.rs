@@ -4,16 +4,23 @@ use std::collections::BTreeSet;
 
 use similar::{DiffTag, TextDiff};
 
-use crate::languages::FunctionSpan;
-use crate::languages::python::essence::code_lines;
-use crate::languages::python::syntax::functions;
+use crate::languages::{FunctionSpan, Language};
 use crate::record::{HISTORY, Place};
+
+/// Two versions of a file.
+pub(in crate::sources) struct Version<'a> {
+    pub(in crate::sources) language: &'a dyn Language,
+    pub(in crate::sources) path: &'a str,
+    pub(in crate::sources) healthy: &'a str,
+    pub(in crate::sources) buggy: &'a str,
+}
 
 /// Places in the healthy text at which the buggy one has other code, one for each function, in order; and how many lines of code differ
 /// on both sides together.
-pub(super) fn places(path: &str, healthy: &str, buggy: &str) -> (Vec<Place>, usize) {
-    let (own, other) = (code_lines(healthy), code_lines(buggy));
-    let spans = functions(healthy);
+pub(in crate::sources) fn places(version: &Version<'_>) -> (Vec<Place>, usize) {
+    let Version { language, path, healthy, buggy } = *version;
+    let (own, other) = (language.anatomy().code_lines(path, healthy), language.anatomy().code_lines(path, buggy));
+    let spans = language.functions(healthy);
     let mut places: Vec<Place> = Vec::new();
     let mut lines = 0;
     for hunk in TextDiff::from_lines(healthy, buggy).ops() {
@@ -46,12 +53,13 @@ pub(super) fn places(path: &str, healthy: &str, buggy: &str) -> (Vec<Place>, usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::languages::python::Python;
 
     #[test]
     fn there_is_one_place_for_each_function_and_none_for_comments() {
         let healthy = "import a\n\n\ndef f(x):\n    # new\n    if x:\n        return 1\n    return 2\n\n\nclass C:\n    def g(self):\n        return 3\n";
         let buggy = "import a\n\n\ndef f(x):\n    # old\n    return 2\n\n\nclass C:\n    def g(self):\n        x = 1\n        return 3\n";
-        let (places, lines) = places("p.py", healthy, buggy);
+        let (places, lines) = places(&Version { language: &Python, path: "p.py", healthy, buggy });
         let found: Vec<(&str, usize)> = places.iter().map(|place| (place.function.as_str(), place.line)).collect();
         assert_eq!(found, [("f", 6), ("C.g", 12)]);
         assert_eq!(lines, 3);

@@ -5,11 +5,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::languages;
+
 /// A report needs so many words.
 const FEWEST_WORDS: usize = 4;
 const MOST_BYTES: usize = 700;
 /// So many words in a row are not the same by chance.
 const TELLING_RUN: usize = 6;
+
+/// Who names them speaks of tests.
+const TOOLS: [&str; 8] = ["pytest", "unittest", "hypothesis", "cargo test", "nextest", "vitest", "jest", "node:test"];
 
 /// What a report must not tell.
 #[derive(Debug, Default)]
@@ -104,7 +109,7 @@ fn is_reference(word: &str) -> bool {
 
 fn tells(line: &str, secrets: &Secrets) -> bool {
     let own: Vec<&str> = words(line).collect();
-    let names_a_file = |word: &str| word.ends_with(".py") || word.matches('/').count() > 1;
+    let names_a_file = |word: &str| languages::of_path(word).is_some() || word.matches('/').count() > 1;
     let shared = |other: &String| {
         let other: Vec<&str> = words(other).collect();
         other.windows(TELLING_RUN).any(|run| own.windows(TELLING_RUN).any(|part| part == run))
@@ -112,7 +117,7 @@ fn tells(line: &str, secrets: &Secrets) -> bool {
     own.iter().any(|word| {
         secrets.words.contains(*word) || word.starts_with("test_") || word.starts_with("Test") && word.len() > 5
     }) || line.split_whitespace().any(|word| names_a_file(bare(word)))
-        || ["pytest", "unittest", "hypothesis"].iter().any(|tool| line.to_lowercase().contains(tool))
+        || TOOLS.iter().any(|tool| line.to_lowercase().contains(tool))
         || secrets.names.iter().any(|name| line.contains(name.as_str()))
         || secrets.lines.iter().any(shared)
 }

@@ -10,8 +10,7 @@ mod rename;
 mod restate;
 mod rewrites;
 
-use super::essence::imports;
-use super::syntax::functions;
+use super::syntax::{functions, imports};
 use crate::languages::{Authoring, FunctionSpan, Suite};
 use crate::project::TestSetup;
 use crate::tree::Tree;

@@ -1,46 +1,21 @@
-//! A project from a local directory.
-
-use std::path::Path;
+//! A Python project from a tree: its name, its tests, and what they need.
 
 use super::metadata::{self, Metadata};
-use super::{SourceError, absolute, layout};
+use super::{Find, SourceError, layout};
 use crate::project::{Origin, Project, RunnerKind, TestSetup};
 use crate::tree::Tree;
 
-/// Reads a project from a directory. Its tests will be run by pytest.
+/// The Python project that a tree is. Its tests will be run by pytest.
 ///
 /// # Errors
-/// [`SourceError`] when it is no directory, or has no package or no tests.
-pub fn open(directory: &Path) -> Result<Project, SourceError> {
-    read(&absolute(directory), origin(directory))
-}
-
-/// Where a project in a local directory comes from.
-pub(super) fn origin(directory: &Path) -> Origin {
-    let locator = absolute(directory).display().to_string();
-    Origin::new("path", locator)
-}
-
-/// Reads a project from a directory that some source has filled.
-pub(super) fn read(directory: &Path, origin: Origin) -> Result<Project, SourceError> {
-    if !directory.is_dir() {
-        return Err(SourceError::NotADirectory(directory.to_owned()));
-    }
-    project(layout::read(directory)?, &folder_name(directory), origin)
-}
-
-/// The project that a tree is; `folder` names it when it does not say its name.
-pub(super) fn project(mut tree: Tree, folder: &str, origin: Origin) -> Result<Project, SourceError> {
+/// [`SourceError`] when it has no package or no tests.
+pub(super) fn project(mut tree: Tree, find: Find) -> Result<Project, SourceError> {
     let metadata = metadata::read(&tree)?;
-    let name = metadata.name.clone().unwrap_or_else(|| folder.to_owned());
-    let tests = test_setup(&tree, &metadata, &name)?;
+    let name = metadata.name.clone().unwrap_or(find.folder);
+    let tests = TestSetup { before: find.before, ..test_setup(&tree, &metadata, &name)? };
     add_distribution_record(&mut tree, &tests.import_roots[0], &name, &metadata.version);
-    let origin = Origin { licence: metadata.licence, ..origin };
+    let origin = Origin { licence: metadata.licence, ..find.origin };
     Ok(Project { name, version: metadata.version, tree, tests, origin })
-}
-
-fn folder_name(directory: &Path) -> String {
-    directory.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn test_setup(tree: &Tree, metadata: &Metadata, name: &str) -> Result<TestSetup, SourceError> {
@@ -81,7 +56,19 @@ fn add_distribution_record(tree: &mut Tree, root: &str, name: &str, version: &st
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::languages;
+    use crate::sources::kind;
+    use crate::tree::LayerStore;
+
+    fn open(directory: &Path) -> Result<Project, SourceError> {
+        let cache = tempfile::tempdir().expect("a temporary directory");
+        let scratch = LayerStore::open(cache.path()).expect("the store opens");
+        let python = languages::python::Toolchain::discover(None, &[]).expect("this machine has python3");
+        kind::read(directory, Origin::new("path", ""), &python.into(), &scratch)
+    }
 
     fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().expect("a temporary directory");
