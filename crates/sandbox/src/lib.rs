@@ -31,6 +31,7 @@ pub use interrupt::Interrupter;
 pub use output::{Captured, Change, ChangeKind, FileEdit, Outcome, Output, Refused, ShellOutput};
 pub use spec::{Command, Limits, Mount, SandboxSpec, ShellLine};
 
+use std::net::TcpListener;
 use std::path::Path;
 
 /// Makes sandboxes of one technology.
@@ -100,6 +101,15 @@ pub trait Sandbox: Send {
     /// [`SandboxError`] when the handle cannot be made.
     fn interrupter(&self) -> Result<Interrupter, SandboxError> {
         Err(SandboxError::unsupported("interrupt a command"))
+    }
+
+    /// A listener at a free port of the loopback interface inside, on which this process accepts: commands reach it at its address,
+    /// and nothing outside the sandbox does. It stays when commands end.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the sandbox was lost or has no sockets left.
+    fn listen(&mut self) -> Result<TcpListener, SandboxError> {
+        Err(SandboxError::unsupported("listen inside a sandbox"))
     }
 
     /// Reads a regular file below the working directory from the host side, following no links.

@@ -21,6 +21,31 @@ pub(crate) fn there_is_no_network_but_loopback(backend: &dyn Backend) {
     assert!(refused.contains("refused"), "{refused}");
 }
 
+pub(crate) fn a_listener_inside_is_reached_by_its_own_commands_only(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = empty(backend);
+    let (_other_layer, mut other) = empty(backend);
+    let listener = sandbox.listen().expect("listens");
+    let port = listener.local_addr().expect("an address").port();
+    let served = std::thread::spawn(move || {
+        let mut greeted = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, from) = listener.accept().expect("somebody comes");
+            std::io::Write::write_all(&mut stream, b"from outside\n").expect("written");
+            greeted.push(from.ip().is_loopback());
+        }
+        greeted
+    });
+    let ask = format!("exec 9<>/dev/tcp/127.0.0.1/{port} && head -n 1 <&9");
+    assert_eq!(text(sandbox.as_mut(), &ask), "from outside\n");
+    fails(other.as_mut(), &ask);
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect_err("it is not on the host's loopback");
+    // It belongs to no process inside, so none that ends takes it along.
+    assert_eq!(text(sandbox.as_mut(), &format!("ls /proc/self/fd | wc -l; {ask}")), "4\nfrom outside\n");
+    assert_eq!(served.join().expect("did not panic"), [true, true]);
+    sandbox.freeze().expect("frozen");
+    assert!(sandbox.listen().is_err(), "nothing runs in it any more");
+}
+
 pub(crate) fn files_of_the_host_are_invisible(backend: &dyn Backend) {
     let (layer, mut sandbox) = empty(backend);
     let tests = std::env::current_exe().expect("known");

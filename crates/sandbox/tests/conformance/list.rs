@@ -68,6 +68,7 @@ macro_rules! facts {
                 a_wrong_specification_is_an_error_that_names_the_path;
             isolation:
                 there_is_no_network_but_loopback
+                a_listener_inside_is_reached_by_its_own_commands_only
                 files_of_the_host_are_invisible
                 the_system_is_read_only
                 processes_of_the_host_are_invisible
@@ -153,6 +154,11 @@ const NOT_ASKED: &[(&str, &str, Why)] = &[
     ),
     ("container", "nothing_is_left_after_drop", ENGINE),
     ("container", "nothing_is_left_after_the_controller_is_killed", ENGINE),
+    (
+        "kubernetes",
+        "a_listener_inside_is_reached_by_its_own_commands_only",
+        Why::Unsupported("nothing hands a socket of a pod to the controller"),
+    ),
     (
         "kubernetes",
         "processes_of_the_host_are_invisible",

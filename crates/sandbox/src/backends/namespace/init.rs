@@ -4,6 +4,7 @@
 //! of the channel is never inherited. When the channel closes it ends, and the kernel kills everything else with it.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
@@ -154,6 +155,14 @@ impl<'a> Init<'a> {
                 let crowded = self.is_crowded(0);
                 self.reply(&BoxReply::Counted { crowded });
             }
+            BoxRequest::Listen => match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing(|| "listen".into()) {
+                Ok(listener) => {
+                    if self.channel.send(&BoxReply::Listening, &[listener.as_fd()]).is_err() {
+                        sys::exit(0);
+                    }
+                }
+                Err(failure) => self.reply(&BoxReply::Failed(failure)),
+            },
             BoxRequest::Halt(halt) => {
                 sys::signal_all(if halt { libc::SIGSTOP } else { libc::SIGCONT });
                 self.reply(&BoxReply::Halted);

@@ -131,6 +131,8 @@ pub(in crate::backends) enum BoxRequest {
     Interrupt { shell: bool },
     /// Say whether another process is one too many.
     Count,
+    /// Listen at a free port of the loopback interface.
+    Listen,
     /// Stop everything that runs where it is, or let it go on.
     Halt(bool),
     /// Make a file below the root of the tmpfs, while the box is filled; beside it: its bytes, if it has any.
@@ -166,6 +168,8 @@ pub(super) enum BoxReply {
         crowded: bool,
     },
     Halted,
+    /// Beside it: the socket, which nothing in the box holds.
+    Listening,
     Written(Option<Failure>),
     Failed(Failure),
 }

@@ -1,6 +1,7 @@
 //! The controller's handle of one box.
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -250,6 +251,19 @@ impl Sandbox for BoxSandbox {
             Ok(_) => Ok(()),
             Err(error) => Err(SandboxError::system("interrupt a sandbox", error)),
         }))
+    }
+
+    fn listen(&mut self) -> Result<TcpListener, SandboxError> {
+        let wire = self.wire()?;
+        wire.send(&BoxRequest::Listen).map_err(|error| lost(&error))?;
+        match wire.answer()? {
+            (BoxReply::Listening, descriptors) => {
+                let [socket] = super::process::exactly(descriptors)?;
+                Ok(TcpListener::from(socket))
+            }
+            (BoxReply::Failed(failure), _) => Err(failure.into()),
+            (other, _) => Err(unexpected(&other)),
+        }
     }
 
     fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, SandboxError> {
