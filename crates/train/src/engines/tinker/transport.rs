@@ -17,7 +17,7 @@ const LONGEST: u64 = 1 << 30;
 const PATIENCE: Duration = Duration::from_secs(120);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// One poll; servers answer after half a minute at the latest.
+/// One poll; most servers answer after half a minute at the latest.
 const POLL: Duration = Duration::from_secs(45);
 /// A promise that has not come for so long is told about.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
@@ -168,6 +168,11 @@ impl Transport {
                     )));
                 }
                 Ok((status, body, _)) => return Err(refused(&url, status, &body)),
+                // SkyRL holds a poll for as long as 300 s, so silence alone says nothing about the server.
+                Err(ureq::Error::Timeout(_)) if self.get("healthz").is_ok() => {
+                    (self.notice)(&format!("waiting for `{what}` since {} s", start.elapsed().as_secs()));
+                    (away, pause) = (None, FIRST_PAUSE);
+                }
                 Err(error) => {
                     if away.get_or_insert_with(Instant::now).elapsed() > PATIENCE || !is_passing(&error) {
                         return Err(self.unreachable(&url, &error));
