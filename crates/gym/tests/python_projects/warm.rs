@@ -100,7 +100,7 @@ fn facts(report: &TestReport) -> TestReport {
     report
 }
 
-struct Suite {
+pub(crate) struct Suite {
     bench: Bench,
     environment: Environment,
     layer: PathBuf,
@@ -109,8 +109,11 @@ struct Suite {
 
 impl Suite {
     fn open(setup: &TestSetup, test: &str) -> Option<Self> {
-        let bench = Bench::open()?;
-        let layer = bench.layers.layer(&tree(&[(MODULE, VARIANTS[0]), (TEST, test)])).expect("a layer");
+        Self::of(Bench::open()?, setup, &[(MODULE, VARIANTS[0]), (TEST, test)])
+    }
+
+    pub(crate) fn of(bench: Bench, setup: &TestSetup, files: &[(&str, &str)]) -> Option<Self> {
+        let layer = bench.layers.layer(&tree(files)).expect("a layer");
         match Environment::prepare(&bench.layers, &bench.toolchain, setup) {
             Ok(environment) => {
                 let limits = Limits { wall: Duration::from_secs(60), ..Limits::default() };
@@ -142,6 +145,26 @@ impl Suite {
         let layers = std::slice::from_ref(&self.layer);
         run_warm(self.bench.backend.as_ref(), &self.environment, layers, &runs, &self.limits)
             .expect("a working sandbox")
+    }
+
+    /// Runs of patched trees, which all have a report, warm and cold.
+    pub(crate) fn agree(&self, what: &str, runs: &[(&[(&str, &str)], Selection)]) {
+        let patches: Vec<Tree> = runs.iter().map(|(files, _)| tree(files)).collect();
+        let pairs = patches.iter().zip(runs);
+        let warm: Vec<WarmRun<'_>> =
+            pairs.map(|(patch, (_, selection))| WarmRun { patch, selection, wall: self.limits.wall }).collect();
+        let layers = std::slice::from_ref(&self.layer);
+        let reports = run_warm(self.bench.backend.as_ref(), &self.environment, layers, &warm, &self.limits)
+            .expect("a working sandbox");
+        for (index, (report, run)) in reports.iter().zip(&warm).enumerate() {
+            let report = report.as_ref().unwrap_or_else(|| panic!("{what}: run {index} has no report"));
+            let cold = self.cold(run.patch, run.selection, run.wall);
+            let (report, cold) = (facts(report), facts(&cold));
+            for (id, outcome) in &report.outcomes {
+                assert_eq!(Some(outcome), cold.outcomes.get(id), "{what}: run {index}: {id}");
+            }
+            assert_eq!(report, cold, "{what}: run {index}");
+        }
     }
 
     /// The variants in this order, warm and cold.

@@ -74,7 +74,9 @@ pub(super) fn run_command(
 /// saves the time of looking for packages.
 pub(super) fn runner_command(module: &str, instructions: &[(&str, String)]) -> Command {
     let start = format!(
-        "import sys; sys.path.insert(0, '{RUNNER}'); import {PACKAGE}.{module} as runner; del sys.path[0]; runner.main()"
+        "import sys; sys.path.insert(0, '{RUNNER}'); import {PACKAGE}.{module} as runner; del sys.path[0]
+main, given = runner.main, ()
+while True: main, given = main(*given)"
     );
     // One `key<TAB>value` per line. A value with a line break is left out: no file or test of that name can be run.
     let whole = instructions.iter().filter(|(_, value)| !value.contains('\n'));

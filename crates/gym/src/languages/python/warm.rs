@@ -1,6 +1,7 @@
 //! Runs tests of many variants of one tree in one sandbox, each in a fork of an interpreter that has the runner imported.
 //!
-//! Starting an interpreter and importing pytest takes many times longer than most suites. This is for code that is trusted,
+//! Starting an interpreter, importing pytest and beginning a session takes many times longer than most suites; what of that does not
+//! depend on the variant is done once. This is for code that is trusted,
 //! as packages and their mutations are when they are mined: the runs share a sandbox, so that one could change what a later
 //! one sees. Never for what an agent handed in. A run that does leave something behind is the last one of its sandbox; that,
 //! and whatever else goes wrong, only costs time, because the remaining runs are then made as usual, in fresh sandboxes.
@@ -45,8 +46,8 @@ pub fn run_warm(
     let parts = split(&output.report, &own.nonce);
     let mut reports: Vec<Option<TestReport>> = runs.iter().map(|_| None).collect();
     for (index, (run, secrets)) in runs.iter().zip(&secrets).enumerate() {
-        // They come in order; what was begun and not finished has no part.
-        if let Some(part) = parts.get(index).filter(|part| part.index == index) {
+        // What was begun and not finished has no part.
+        if let Some(part) = parts.iter().find(|part| part.index == index) {
             reports[index] = Some(assemble(&part.output(), run.selection, secrets));
         }
     }
@@ -57,8 +58,9 @@ fn command(environment: &Environment, own: &Secrets, runs: &[WarmRun<'_>], secre
     let mut head = vec![("nonce", own.nonce.clone()), ("runner", runner_module(environment).to_owned())];
     head.extend(environment.packages().map(|path| ("packages", path.to_owned())));
     let mut command = runner_command("warm", &head);
-    for (run, secrets) in runs.iter().zip(secrets) {
+    for (index, (run, secrets)) in runs.iter().zip(secrets).enumerate() {
         let mut lines = instructions(environment, run.selection, secrets);
+        lines.push(("index", index.to_string()));
         lines.push(("wall", run.wall.as_secs_f64().to_string()));
         lines.extend(run.patch.iter().map(|(path, bytes)| ("patch", format!("{path}\t{}", base64(bytes)))));
         command.stdin.extend_from_slice(b"run\t\n");

@@ -18,37 +18,64 @@ CANARIES = "def test_{0}():\n    assert 1 + 1 == 2\n\ndef test_{1}():\n    asser
 UNWANTED_PLUGINS = ("pytest_cov", "xdist", "pytest_randomly", "pytest_sugar", "pytest_rerunfailures", "pytest_html")
 
 
-def main(instructions=None):
+def main(instructions=None, fork=None):
+    """Makes one run; or begins a session as these instructions want it, which `fork` makes many of: in each of them `fork(config)` returns the
+    instructions of a run, which goes on from there."""
     instructions = instructions or read_instructions()
-    emit = open_channel(instructions["nonce"][0])
-    limit_processor(instructions)
+    reporter = Reporter(fork)
+    if not fork:
+        reporter.begin(instructions)
+    prepare(instructions)
+    run(reporter, options(instructions) + ([] if fork else reporter.targets()))
+
+
+def prepare(instructions):
+    """Everything that comes before a session and is the same for all runs of one `shape`."""
+    sys.path.extend(instructions.get("path", []))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    import pytest
+
+    outermost = pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    Reporter.pytest_load_initial_conftests = outermost(continue_in_fork)
+    if "patience" in instructions:
+        Reporter.pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(give_up_after(float(instructions["patience"][0])))
+    steady_hypothesis()
+
+
+def shape(instructions):
+    """What of the instructions decides how a session begins."""
+    return options(instructions), instructions.get("path"), instructions.get("patience")
+
+
+def run(reporter, arguments):
+    import pytest
+
     finish, stdout, stderr = posix._exit, sys.stdout, sys.stderr
-    emit("begin")
-    status, counts = run(instructions, emit)
+    status = pytest.main(arguments, plugins=[reporter])
+    if not hasattr(reporter, "emit"):
+        # The session ended before it came to a fork. Nothing is said, so that all runs are made in fresh sandboxes.
+        finish(int(status))
+    reporter.finish()
     for stream in (stdout, stderr):
         try:
             stream.flush()
         except BaseException:
             pass
-    emit("end", counts=counts, cpu=process_time() * 1000.0)
+    reporter.emit("end", counts=reporter.counts, cpu=process_time() * 1000.0)
     # Nothing that the project left behind (exit handlers, threads) may change the status or hold the process.
-    finish(status)
+    finish(int(status))
 
 
-def run(instructions, emit):
-    sys.path.extend(instructions.get("path", []))
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    import pytest
-
-    canary = write_canaries(instructions["canary"])
-    if "patience" in instructions:
-        Reporter.pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(give_up_after(float(instructions["patience"][0])))
-    reporter = Reporter(instructions, emit, canary)
-    steady_hypothesis()
-    files = instructions.get("file", [])
-    status = pytest.main([*options(instructions, files), canary, *files], plugins=[reporter])
-    reporter.finish()
-    return int(status), reporter.counts
+def continue_in_fork(self, early_config, args):
+    """Before the first `conftest.py` nothing that pytest did depends on the files of the tree: here one session becomes many."""
+    if self.fork:
+        self.begin(self.fork(early_config))
+        targets = self.targets()
+        args.extend(targets)
+        early_config.known_args_namespace.file_or_dir = targets
+        given = early_config.invocation_params
+        early_config.invocation_params = type(given)(args=args, plugins=given.plugins, dir=given.dir)
+    yield
 
 
 def write_canaries(names):
@@ -60,7 +87,8 @@ def write_canaries(names):
     return folder + "/canary.py"
 
 
-def options(instructions, files):
+def options(instructions):
+    files = instructions.get("file", [])
     given = ["-q", "--tb=short", "-c", os.path.dirname(__file__) + "/pytest.ini", "--rootdir", os.getcwd(), "-o", "addopts="]
     given += ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--import-mode", import_mode(files)]
     if "conftest" not in instructions:
@@ -136,13 +164,19 @@ def steady_hypothesis():
 class Reporter:
     """The plugin. Its hooks only look; but it chooses and orders the tests."""
 
-    def __init__(self, instructions, emit, canary):
-        self.emit = emit
-        self.canary = canary
+    def __init__(self, fork=None):
+        self.fork = fork
+
+    def begin(self, instructions):
+        self.emit = open_channel(instructions["nonce"][0])
+        limit_processor(instructions)
+        self.emit("begin")
+        self.canary = write_canaries(instructions["canary"])
         self.root = os.getcwd()
         self.canaries = set()
         self.selected = set(instructions.get("test", []))
-        self.files = {self.root + "/" + file for file in instructions.get("file", [])}
+        self.given = instructions.get("file", [])
+        self.files = {self.root + "/" + file for file in self.given}
         self.counts = {}
         self.compared = None
         self.started = process_time()
@@ -155,6 +189,10 @@ class Reporter:
             from basis_runner.coverage_recorder import Recorder
 
             self.recorder = Recorder(self.root)
+
+    def targets(self):
+        """What pytest is told to run."""
+        return [self.canary, *self.given]
 
     def identity(self, nodeid):
         return "canary.py::" + nodeid.rpartition("::")[2] if nodeid in self.canaries else nodeid

@@ -24,10 +24,8 @@ class Observer:
         self.seen = []
 
     def compile(self, source, path):
-        """A test file whose assertions keep the values that they compare in their frame."""
-        self.trees[path] = ast.parse(source)
-        kept = ast.fix_missing_locations(KeepValues().visit(ast.parse(source)))
-        return compile(kept, path, "exec", dont_inherit=True)
+        self.trees[path], code = compile_keeping(source, path)
+        return code
 
     def tree(self, path):
         if path not in self.trees:
@@ -41,6 +39,12 @@ class Observer:
             self.seen.append((identity, Failure(self, error, is_test_file, compared).facts()))
         except Exception:
             self.seen.append((identity, {"exception": exception(error)}))
+
+
+def compile_keeping(source, path):
+    """A test file as a tree, and as code whose assertions keep the values that they compare in their frame."""
+    kept = ast.fix_missing_locations(KeepValues().visit(ast.parse(source)))
+    return ast.parse(source), compile(kept, path, "exec", dont_inherit=True)
 
 
 class Failure:

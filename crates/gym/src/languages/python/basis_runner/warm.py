@@ -3,16 +3,18 @@
 For code that is trusted: all runs share one sandbox, and only honesty keeps one from changing what a later one sees. What a run leaves
 behind by accident is undone or noticed: processes are killed, temporary files removed, and if the tree is not as it was, the
 host is told, and runs what is left in fresh sandboxes.
+
+A session of pytest is begun before the fork, as far as nothing depends on the tree (`early`). Where that cannot be done, this program
+starts again and begins each session in its fork. Few modules are imported here: a fork costs what memory there is.
 """
 
 import os
 import select
-import shutil
-import signal
 import sys
-from base64 import b64decode
+from binascii import a2b_base64
 from time import perf_counter
 
+from basis_runner.beforehand import compile_for_plain, import_demanded
 from basis_runner.channel import open_channel, parse_instructions, read_input
 
 TEMPORARY = ("/tmp", "/dev/shm")
@@ -20,37 +22,97 @@ TEMPORARY = ("/tmp", "/dev/shm")
 LOOK = 0.5
 # A run may sleep at a stretch for this share of its deadline, and for so many seconds in any case.
 LONGEST_SLEEP, SHORT_SLEEP = 1 / 15, 10.0
+KILL = 9
+SEPARATOR = "\nrun\t\n"
 
 
 def main():
-    head, *runs = [parse_instructions(part) for part in read_input().split("\nrun\t\n")]
-    emit = open_channel(head["nonce"][0])
-    runner = prepare(head)
-    before = state_of_tree()
-    for index, instructions in enumerate(runs):
-        undo = apply(instructions.get("patch", []))
-        started = perf_counter()
-        status, late = run(runner, instructions)
-        elapsed = (perf_counter() - started) * 1000.0
-        clean = tidy_up(undo) and state_of_tree() == before
-        emit("ran", index=index, status=status, late=late, ms=elapsed, clean=clean)
-        if not clean:
-            break
-    os._exit(0)
-
-
-def prepare(head):
-    """Imports the runner and what it would import anyway, and leaves the import path as it was."""
+    """Returns, in each fork, the function that makes its run, and what that is called with: it is as deep in the stack as without a fork."""
+    text, *texts = read_input().split(SEPARATOR)
+    head, runs = parse_instructions(text), [Run(text) for text in texts]
+    host = Host(text, open_channel(head["nonce"][0]))
+    import_demanded(runs)
     if head["runner"][0] == "plain":
         import basis_runner.plain as runner
 
-        return runner
+        compile_for_plain(runs)
+    else:
+        import_pytest(head)
+        if "late" not in head:
+            from basis_runner.early import begin
+
+            return begin(host, runs)
+        import basis_runner.reporter as runner
+    return runner.main, (host.fork_for_each(runs),)
+
+
+class Run:
+    """One run, as the host described it."""
+
+    def __init__(self, text):
+        self.text = text
+        self.instructions = parse_instructions(text)
+        self.patches = [patch.split("\t") for patch in self.instructions.get("patch", [])]
+        self.wall = float(self.instructions["wall"][0])
+
+    def patched(self):
+        return [path for path, _ in self.patches]
+
+
+class Host:
+    """Where the runs are made, and what is told about them."""
+
+    def __init__(self, head, emit):
+        self.head = head
+        self.emit = emit
+        self.before = state_of_tree()
+
+    def fork_for_each(self, runs, others=()):
+        """Returns in each fork, with the instructions of its run, and nowhere else; then makes the others in a new interpreter."""
+        for run in runs:
+            undo = apply(run.patches)
+            started = perf_counter()
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                seed()
+                return run.instructions
+            late = is_late(child, run.wall)
+            if late:
+                os.kill(child, KILL)
+            status = os.waitpid(child, 0)[1]
+            elapsed = (perf_counter() - started) * 1000.0
+            clean = tidy_up(undo) and self.is_tree_as_before()
+            index = int(run.instructions["index"][0])
+            self.emit("ran", index=index, status=status, late=late, ms=elapsed, clean=clean)
+            if not clean:
+                os._exit(0)
+        self.start_again(others)
+
+    def is_tree_as_before(self):
+        return state_of_tree() == self.before
+
+    def start_again(self, runs, *marks):
+        """Goes on with these runs in a new interpreter, for which something is added to the head."""
+        if not runs or not hasattr(sys, "orig_argv"):
+            os._exit(0)
+        head = "\n".join([self.head, *(mark + "\t1" for mark in marks)])
+        instructions = os.memfd_create("instructions")
+        with open(instructions, "wb", closefd=False) as file:
+            file.write(SEPARATOR.join([head, *(run.text for run in runs)]).encode())
+        os.lseek(instructions, 0, os.SEEK_SET)
+        os.dup2(instructions, 0)
+        os.set_inheritable(3, True)
+        os.execv(sys.executable, sys.orig_argv)
+
+
+def import_pytest(head):
+    """Imports what the runner would import anyway, and leaves the import path as it was."""
     path = list(sys.path)
     sys.path.extend(head.get("packages", []))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    import inspect
+    import faulthandler, inspect, pdb  # noqa: E401, F401
 
-    import basis_runner.reporter as runner
     import pytest
 
     # What pytest imports only when it runs.
@@ -60,24 +122,13 @@ def prepare(head):
     # To show where a test failed the module of a file is looked up, and then the files of all modules are found out and remembered.
     inspect.getmodule(compile("", "<none>", "exec"))
     sys.path[:] = path
-    return runner
 
 
-def run(runner, instructions):
-    """The wait status of a fork that runs these tests, and whether it was killed at its deadline."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        if "random" in sys.modules:
-            sys.modules["random"].seed()
-        try:
-            runner.main(instructions)
-        finally:
-            os._exit(2)
-    late = is_late(child, float(instructions["wall"][0]))
-    if late:
-        os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1], late
+def seed():
+    """Nothing that is random is the same in two forks."""
+    for name in ("random", "numpy.random"):
+        if name in sys.modules:
+            sys.modules[name].seed()
 
 
 def is_late(child, wall):
@@ -116,11 +167,14 @@ def processor_time():
     return total
 
 
+def temporary_files():
+    return [entry for folder in TEMPORARY for entry in os.scandir(folder)]
+
+
 def apply(patches):
     """Writes files of the run into the tree; returns what was there before."""
     undo = []
-    for patch in patches:
-        path, _, text = patch.partition("\t")
+    for path, text in patches:
         before = None
         if os.path.exists(path):
             data = os.stat(path)
@@ -128,23 +182,19 @@ def apply(patches):
                 before = (file.read(), data.st_mode, data.st_atime_ns, data.st_mtime_ns)
         undo.append((path, before))
         with open(path, "wb") as file:
-            file.write(b64decode(text))
+            file.write(a2b_base64(text))
     return undo
 
 
 def tidy_up(undo):
     """Ends every process of the run, removes its temporary files and its patches; whether that worked."""
     try:
-        os.kill(-1, signal.SIGKILL)
+        os.kill(-1, KILL)
     except ProcessLookupError:
         pass
     try:
-        for folder in TEMPORARY:
-            for entry in list(os.scandir(folder)):
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path)
-                else:
-                    os.unlink(entry.path)
+        for entry in temporary_files():
+            remove(entry)
         for path, before in reversed(undo):
             if before is None:
                 os.unlink(path)
@@ -154,9 +204,17 @@ def tidy_up(undo):
                 file.write(text)
             os.chmod(path, mode & 0o7777)
             os.utime(path, ns=(accessed, modified))
-    except OSError:
+    except (OSError, RecursionError):
         return False
     return True
+
+
+def remove(entry):
+    if not entry.is_dir(follow_symlinks=False):
+        return os.unlink(entry.path)
+    for inner in list(os.scandir(entry.path)):
+        remove(inner)
+    os.rmdir(entry.path)
 
 
 def state_of_tree():
