@@ -93,6 +93,7 @@ fn text(spec: &SandboxSpec, command: &Command, token: &str, report: Option<&str>
         ("token", token.to_owned()),
         ("cwd", command.cwd.clone().unwrap_or_else(|| spec.workdir.clone())),
         ("processes", (spec.limits.processes + OURS).to_string()),
+        ("crowd", spec.limits.processes.to_string()),
         // Above the limit of the volume, so that a full one shows as such and not as a signal.
         ("blocks", (spec.limits.disk_bytes.saturating_add(1 << 20) / 512).to_string()),
         ("report", report.map(|pipe| format!("/basis/{pipe}")).unwrap_or_default()),

@@ -78,7 +78,7 @@ impl Heard {
 
     /// How the command ended, by the shell's list of jobs, status, and count of processes that memory ran out for.
     pub(super) fn farewell(&self) -> Option<Outcome> {
-        let [jobs, status, kills, _] = self.words()?;
+        let [jobs, status, kills, ..] = self.words()?;
         let status: i32 = status.parse().ok()?;
         if status != 0 && kills.parse().is_ok_and(|kills: i64| kills > 0) {
             return Some(Outcome::OutOfMemory);
@@ -89,13 +89,18 @@ impl Heard {
 
     /// Whether there was no room for another byte when the command had ended.
     pub(super) fn found_no_room(&self) -> bool {
-        self.words().is_some_and(|[.., full]| full == "yes")
+        self.words().is_some_and(|[.., full, _]| full == "yes")
     }
 
-    fn words(&self) -> Option<[String; 4]> {
+    /// Whether there were as many processes as there may be when the command had failed.
+    pub(super) fn found_a_crowd(&self) -> bool {
+        self.words().is_some_and(|[.., crowded]| crowded == "yes")
+    }
+
+    fn words(&self) -> Option<[String; 5]> {
         let last = self.last.as_ref()?;
         let words = String::from_utf8_lossy(&last[..find(last, &self.token)?]).into_owned();
-        let mut parts: Vec<String> = words.strip_suffix('|')?.rsplitn(4, '|').map(str::to_owned).collect();
+        let mut parts: Vec<String> = words.strip_suffix('|')?.rsplitn(5, '|').map(str::to_owned).collect();
         parts.reverse();
         parts.try_into().ok()
     }
@@ -137,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_token_is_found_wherever_the_stream_is_cut() {
-        let stream = "error TOKE TOKEN[1] + 7 Done(137)|137|0||TOKENlater";
+        let stream = "error TOKE TOKEN[1] + 7 Done(137)|137|0|||TOKENlater";
         for cut in 0..stream.len() {
             let (heard, text) = heard(&[&stream[..cut], &stream[cut..]]);
             assert_eq!((text.as_str(), heard.farewell()), ("error TOKE ", Some(Outcome::Exited(137))), "{cut}");
@@ -147,12 +152,14 @@ mod tests {
 
     #[test]
     fn signals_and_memory_are_told_from_a_status() {
-        assert_eq!(heard(&["TOKEN[1] + 7 Killed |137|0||TOKEN"]).0.farewell(), Some(Outcome::Signalled(9)));
-        assert_eq!(heard(&["TOKEN[1] + 7 Killed |137|2||TOKEN"]).0.farewell(), Some(Outcome::OutOfMemory));
-        assert_eq!(heard(&["TOKEN[1] + 7 Done|0|2||TOKEN"]).0.farewell(), Some(Outcome::Exited(0)));
-        assert_eq!(heard(&["TOKEN?|143|0||TOKEN"]).0.farewell(), Some(Outcome::Signalled(15)));
+        assert_eq!(heard(&["TOKEN[1] + 7 Killed |137|0|||TOKEN"]).0.farewell(), Some(Outcome::Signalled(9)));
+        assert_eq!(heard(&["TOKEN[1] + 7 Killed |137|2|||TOKEN"]).0.farewell(), Some(Outcome::OutOfMemory));
+        assert_eq!(heard(&["TOKEN[1] + 7 Done|0|2|||TOKEN"]).0.farewell(), Some(Outcome::Exited(0)));
+        assert_eq!(heard(&["TOKEN?|143|0|||TOKEN"]).0.farewell(), Some(Outcome::Signalled(15)));
         assert_eq!(heard(&["TOKEN?|1"]).0.farewell(), None);
-        assert!(heard(&["TOKEN?|1|0|yes|TOKEN"]).0.found_no_room());
-        assert!(!heard(&["TOKEN?|1|0||TOKEN"]).0.found_no_room());
+        for (words, full, crowded) in [("||", false, false), ("yes||", true, false), ("|yes|", false, true)] {
+            let heard = heard(&[&format!("TOKEN?|1|0|{words}TOKEN")]).0;
+            assert_eq!((heard.found_no_room(), heard.found_a_crowd()), (full, crowded), "{words}");
+        }
     }
 }

@@ -156,7 +156,7 @@ impl<'a> Listener<'a> {
     fn result(&mut self, without_farewell: Option<Outcome>) -> Ended {
         let outcome = self.why.or(without_farewell).or_else(|| self.stderr.farewell());
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
-        let refused = Refused { disk: self.stderr.found_no_room(), processes: false };
+        let refused = Refused { disk: self.stderr.found_no_room(), processes: self.stderr.found_a_crowd() };
         Ended { outcome: outcome.unwrap_or(Outcome::Signalled(9)), stdout, stderr, refused }
     }
 }

@@ -1,13 +1,15 @@
 # Runs in the agent's container and starts one command, given as variables set above:
 #   token      ends each stream, so that a daemon that holds one open is not waited for
 #   cwd        where the command starts
-#   processes  how many processes the sandbox may have
+#   processes  how many processes this user may have
+#   crowd      how many processes the sandbox may have
 #   blocks     how long a file may be, holes included, in units of 512 bytes
 #   report     the pipe that is the command's descriptor 3, or nothing
 # and, as "$@", variables and argv for `env -i`. Nothing here is written to disk.
 umask 022
 stopped=
 leader=
+crowded=
 
 refusals() {
     kills=0
@@ -17,6 +19,12 @@ refusals() {
             [ "$key" = oom_kill ] && kills=$value
         done < "$file"
     done
+}
+
+# Given all processes and threads of the container: whether there are as many as there may be. Nothing is started to find out, because then
+# nothing can be.
+look_around() {
+    [ "$#" -ge "$crowd" ] && crowded=yes
 }
 
 # Kills what is left of the command's session; what forks faster than it is killed is ended with all the rest.
@@ -47,7 +55,7 @@ finish() {
     printf '%s' "$token"
     printf '%s' "$token" >&2
     if [ -z "$BASH_VERSION" ]; then jobs -l >&2; else printf '?' >&2; fi
-    printf '|%s|%s|%s|%s' "$1" "$((kills - before))" "$full" "$token" >&2
+    printf '|%s|%s|%s|%s|%s' "$1" "$((kills - before))" "$full" "$crowded" "$token" >&2
     exit 0
 }
 
@@ -81,6 +89,8 @@ while [ -n "$interrupted" ]; do
     interrupted=
     { wait "$leader"; status=$?; } 2> /dev/null
 done
+# What failed may have failed for want of processes; the kernel keeps no count of that.
+[ "$status" != 0 ] && look_around /proc/[0-9]*/task/[0-9]*
 # Whoever is late loses what it left in other sessions too.
 [ -n "$stopped" ] && kill -9 -1 2> /dev/null
 finish "$status"
