@@ -13,6 +13,7 @@ mod models;
 mod packs;
 mod policies;
 mod printer;
+mod programs;
 mod progress;
 mod results;
 mod settings;

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use basis_gym::gateway::{Remote, RemoteConfig};
 use basis_gym::grade::Workshop;
 use basis_gym::policy::Policy;
 use basis_gym::policy::http::{Http, HttpConfig};
 use basis_gym::policy::nothing::Nothing;
 use basis_gym::policy::reference::Reference;
 use basis_gym::policy::scripted::Scripted;
+use basis_gym::program::{AgentProgram, ProgramConfig};
+use basis_gym::rollout::Player;
 use basis_gym::skills;
 use basis_gym::task::Task;
 use basis_train::engines::Engine;
@@ -17,7 +21,10 @@ use basis_train::renderer::Renderer;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::models;
+use crate::{models, settings};
+
+/// What programs know a model of this machine by.
+const MODEL: &str = "basis";
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,6 +77,29 @@ impl Chosen {
         }
     }
 
+    /// Calls `body` with a program that acts with the turns of the policy's model.
+    pub(crate) fn with_program<T>(
+        self,
+        context: &Context<'_>,
+        config: ProgramConfig,
+        body: impl FnOnce(Player<'_>) -> T,
+    ) -> Result<T, Failure> {
+        match self {
+            Self::Plain(_) => {
+                let program = AgentProgram::new(config, Arc::new(remote(context)?));
+                Ok(body(Player::Program(&program)))
+            }
+            Self::Engine { mut engine, renderer, options, .. } => {
+                let (value, outcome) = with_policy(engine.as_mut(), &renderer, &options, |policy| {
+                    let program = AgentProgram::new(config, Arc::new(policy.upstream(MODEL)));
+                    body(Player::Program(&program))
+                });
+                outcome.kind(Kind::Policy)?;
+                Ok(value)
+            }
+        }
+    }
+
     /// Calls `body` with the policy.
     pub(crate) fn with<T>(self, body: impl FnOnce(&dyn Policy) -> T) -> Result<T, Failure> {
         match self {
@@ -102,14 +132,32 @@ fn reference(workshop: Arc<Workshop>) -> Reference {
     }))
 }
 
-fn http(context: &Context<'_>) -> Result<Http, Failure> {
+/// The settings of the policy `http`, which must say where its server is.
+fn server<'a>(context: &'a Context<'_>) -> Result<&'a settings::Policy, Failure> {
     let policy = &context.settings.policy;
-    if policy.url.is_empty() || policy.model.is_empty() {
-        return Err(Failure::new(Kind::Usage, "the policy `http` needs `policy.url` and `policy.model`")
-            .hint("for example `--set policy.url=http://localhost:8000/v1 --set policy.model=NAME`"));
+    match policy.url.is_empty() || policy.model.is_empty() {
+        false => Ok(policy),
+        true => Err(Failure::new(Kind::Usage, "the policy `http` needs `policy.url` and `policy.model`")
+            .hint("for example `--set policy.url=http://localhost:8000/v1 --set policy.model=NAME`")),
     }
+}
+
+fn api_key() -> Option<String> {
+    std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty())
+}
+
+/// The same server for programs.
+fn remote(context: &Context<'_>) -> Result<Remote, Failure> {
+    let policy = server(context)?;
+    let (base_url, model) = (policy.url.clone(), policy.model.clone());
+    let timeout = Duration::from_secs(600);
+    Remote::new(RemoteConfig { base_url, model, api_key: api_key(), proxy: None, timeout }).kind(Kind::Usage)
+}
+
+fn http(context: &Context<'_>) -> Result<Http, Failure> {
+    let policy = server(context)?;
     let config = HttpConfig {
-        api_key: std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty()),
+        api_key: api_key(),
         temperature: Some(f64::from(policy.temperature)),
         max_tokens: u32::try_from(policy.max_tokens).ok(),
         ..HttpConfig::new(&policy.url, &policy.model)

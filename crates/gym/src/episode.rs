@@ -86,6 +86,10 @@ pub enum End {
     TurnLimit,
     /// The policy's context was full.
     ContextFull,
+    /// The agent's program ended with a failure.
+    Crashed,
+    /// The agent's program took too long and was killed.
+    TimeLimit,
 }
 
 /// What is handed in: the final answer and the files that differ from the task's tree, read from the host side.
@@ -182,6 +186,46 @@ impl TokenTrace {
     }
 }
 
+/// A branch of an episode's tokens: another sequence than that of [`Episode::tokens`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// All of its ids, from the first one on.
+    pub trace: TokenTrace,
+    /// What was sampled before this index stands in an earlier sequence of the episode, too, and counts there.
+    pub from: usize,
+}
+
+/// What is known of an episode that a program of somebody else played.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProgramRecord {
+    /// How it ended, in words.
+    pub outcome: String,
+    /// Head and tail of what it printed, standard error last.
+    pub output: String,
+    /// Turns that it was given.
+    pub turns: u32,
+    /// Turns with which it went on as with other tokens than those that were sampled.
+    pub drifts: u32,
+    /// Sequences beside that of [`Episode::tokens`].
+    pub branches: Vec<Branch>,
+}
+
+/// A stretch of tokens to learn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sequence<'a> {
+    /// All ids.
+    pub trace: &'a TokenTrace,
+    /// Only what was sampled from this index on counts.
+    pub from: usize,
+}
+
+impl Sequence<'_> {
+    /// For each id, whether it was sampled and counts here.
+    pub fn counted(&self) -> impl Iterator<Item = bool> + '_ {
+        self.trace.sampled.iter().enumerate().map(|(index, sampled)| *sampled && index >= self.from)
+    }
+}
+
 /// One finished episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
@@ -205,6 +249,9 @@ pub struct Episode {
     pub grade: Grade,
     /// Tokens, when the policy is an engine.
     pub tokens: Option<TokenTrace>,
+    /// What a program of somebody else did; `None` for our own loop, and in episodes of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramRecord>,
     /// Wall time of acting, without grading.
     pub acting: Duration,
     /// Wall time of grading.
@@ -212,6 +259,13 @@ pub struct Episode {
 }
 
 impl Episode {
+    /// All sequences of tokens; each sampled token counts in one of them.
+    pub fn sequences(&self) -> impl Iterator<Item = Sequence<'_>> {
+        let first = self.tokens.iter().map(|trace| Sequence { trace, from: 0 });
+        let branches = self.program.iter().flat_map(|program| &program.branches);
+        first.chain(branches.map(|branch| Sequence { trace: &branch.trace, from: branch.from }))
+    }
+
     /// The reward, if the episode was judged.
     pub fn reward(&self) -> Option<f64> {
         match &self.grade {

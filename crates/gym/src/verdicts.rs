@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::agent::AgentLimits;
 use crate::episode::{Grade, InvalidCause, Score, Submission};
 use crate::grade::Workshop;
-use crate::rollout::World;
+use crate::rollout::{Provision, World};
 use crate::task::Task;
 
 /// Version of the file. Verdicts of another one are thrown away.
@@ -140,6 +140,10 @@ impl<'a> Remembering<'a> {
 impl World for Remembering<'_> {
     fn sandbox(&self, task: &Task) -> Result<Box<dyn Sandbox>, InvalidCause> {
         World::sandbox(self.workshop, task)
+    }
+
+    fn sandbox_for_program(&self, task: &Task, provision: &Provision) -> Result<Box<dyn Sandbox>, InvalidCause> {
+        self.workshop.sandbox_for_program(task, provision)
     }
 
     fn grade(&self, task: &Task, submission: &Submission) -> Grade {

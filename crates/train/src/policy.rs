@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::batcher::{Answer, Batcher, while_sampling};
 use crate::engines::{Engine, EngineError, Info, SampleRequest};
 use crate::renderer::Renderer;
+use crate::upstream::EngineUpstream;
 
 /// How turns are sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,11 +57,12 @@ pub struct EnginePolicy {
 }
 
 /// What all sessions have in common; sessions outlive the borrow of the policy.
-struct Shared {
+pub(crate) struct Shared {
     batcher: Batcher,
-    renderer: Arc<dyn Renderer>,
-    options: SamplingOptions,
+    pub(crate) renderer: Arc<dyn Renderer>,
+    pub(crate) options: SamplingOptions,
     engine: &'static str,
+    pub(crate) vocab: usize,
     sessions: AtomicU64,
     waited_nanos: AtomicU64,
     sampled_tokens: AtomicU64,
@@ -74,6 +76,7 @@ impl EnginePolicy {
             renderer: Arc::clone(renderer),
             options: SamplingOptions { context, ..options.clone() },
             engine: info.engine,
+            vocab: info.vocab,
             sessions: AtomicU64::new(0),
             waited_nanos: AtomicU64::new(0),
             sampled_tokens: AtomicU64::new(0),
@@ -85,6 +88,11 @@ impl EnginePolicy {
     /// call is sampled by them; a turn that has begun ends with the old ones.
     pub fn announce(&self, dir: PathBuf, version: u64) {
         self.shared.batcher.announce(dir, version);
+    }
+
+    /// The same weights for agents that bring their own loop; `name` is what they know the model by.
+    pub fn upstream(&self, name: &str) -> EngineUpstream {
+        EngineUpstream::new(Arc::clone(&self.shared), name)
     }
 
     /// How long all episodes together have waited for tokens so far.
@@ -110,13 +118,30 @@ impl Policy for EnginePolicy {
 
     fn start(&self, task: &Task, _sample: u32, seed: u64) -> Result<Box<dyn Session>, PolicyError> {
         Ok(Box::new(EngineSession {
-            session: self.shared.sessions.fetch_add(1, Ordering::Relaxed),
+            session: self.shared.new_session(),
             shared: Arc::clone(&self.shared),
             seed,
             turn: 0,
             max_turns: task.context.max_turns,
             trace: TokenTrace { weight_version: self.shared.batcher.announced(), ..TokenTrace::default() },
         }))
+    }
+}
+
+impl Shared {
+    /// A number for a new session.
+    pub(crate) fn new_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits for the answer to a request.
+    pub(crate) fn ask(&self, request: SampleRequest) -> Result<Answer, String> {
+        let start = Instant::now();
+        let answer = self.batcher.ask(request)?;
+        let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.waited_nanos.fetch_add(waited, Ordering::Relaxed);
+        self.sampled_tokens.fetch_add(answer.sampled.tokens.len() as u64, Ordering::Relaxed);
+        Ok(answer)
     }
 }
 
@@ -141,15 +166,6 @@ impl EngineSession {
             stop: self.shared.renderer.stop_ids(),
             seed: turn_seed(self.seed, self.turn),
         }
-    }
-
-    fn ask(&self, request: SampleRequest) -> Result<Answer, PolicyError> {
-        let start = Instant::now();
-        let answer = self.shared.batcher.ask(request).map_err(PolicyError::Engine)?;
-        let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.shared.waited_nanos.fetch_add(waited, Ordering::Relaxed);
-        self.shared.sampled_tokens.fetch_add(answer.sampled.tokens.len() as u64, Ordering::Relaxed);
-        Ok(answer)
     }
 
     /// The next ids were sampled by weights of `version`.
@@ -185,7 +201,7 @@ impl Session for EngineSession {
         }
         let max_tokens = options.max_tokens.min(room);
         self.append(&ids, None);
-        let Answer { sampled, version } = self.ask(self.request(max_tokens))?;
+        let Answer { sampled, version } = self.shared.ask(self.request(max_tokens)).map_err(PolicyError::Engine)?;
         if sampled.tokens.is_empty() || sampled.tokens.len() != sampled.logprobs.len() {
             let (tokens, logprobs) = (sampled.tokens.len(), sampled.logprobs.len());
             return Err(PolicyError::Engine(format!(

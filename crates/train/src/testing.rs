@@ -44,6 +44,7 @@ fn with_grade(skill: &str, task: &str, grade: Grade) -> Episode {
         submission: Submission::default(),
         grade,
         tokens: None,
+        program: None,
         acting: Duration::ZERO,
         grading: Duration::ZERO,
     }

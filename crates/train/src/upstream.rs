@@ -10,9 +10,9 @@ use basis_gym::episode::{Message, Reply, Role, ToolCall};
 use basis_gym::gateway::{self, Ask, Call, Sampling, Speaker, Turn, Upstream, UpstreamError};
 use serde_json::json;
 
-use crate::batcher::{Answer, Batcher, while_sampling};
+use crate::batcher::Answer;
 use crate::engines::{Engine, EngineError, SampleRequest};
-use crate::policy::SamplingOptions;
+use crate::policy::{SamplingOptions, Shared, with_policy};
 use crate::renderer::Renderer;
 
 /// Runs `body` with an upstream that samples from `engine` on a thread of its own; returns what `body` gave, and how sampling ended.
@@ -23,26 +23,20 @@ pub fn with_upstream<T>(
     name: &str,
     body: impl FnOnce(Box<dyn Upstream>) -> T,
 ) -> (T, Result<(), EngineError>) {
-    let info = engine.info();
-    let batcher = Arc::new(Batcher::new(info.weight_version));
-    let upstream = EngineUpstream {
-        batcher: batcher.clone(),
-        renderer: renderer.clone(),
-        options: SamplingOptions { context: options.context.min(info.context), ..options.clone() },
-        name: name.to_owned(),
-        vocab: info.vocab,
-        asked: AtomicU64::new(0),
-    };
-    while_sampling(engine, &batcher, || body(Box::new(upstream)))
+    with_policy(engine, renderer, options, |policy| body(Box::new(policy.upstream(name))))
 }
 
-struct EngineUpstream {
-    batcher: Arc<Batcher>,
-    renderer: Arc<dyn Renderer>,
-    options: SamplingOptions,
+/// See the module.
+pub struct EngineUpstream {
+    shared: Arc<Shared>,
     name: String,
-    vocab: usize,
     asked: AtomicU64,
+}
+
+impl EngineUpstream {
+    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        Self { shared, name: name.to_owned(), asked: AtomicU64::new(0) }
+    }
 }
 
 impl Upstream for EngineUpstream {
@@ -51,14 +45,14 @@ impl Upstream for EngineUpstream {
     }
 
     fn context(&self) -> Option<usize> {
-        Some(self.options.context)
+        Some(self.shared.options.context)
     }
 
     fn chat(&self, ask: &Ask<'_>) -> Result<Turn, UpstreamError> {
-        let prompt = prompt(self.renderer.as_ref(), ask).map_err(|reason| UpstreamError::new(400, reason))?;
+        let prompt = prompt(self.shared.renderer.as_ref(), ask).map_err(|reason| UpstreamError::new(400, reason))?;
         let sampled = self.sample(&prompt, ask.sampling)?;
         let usage = (prompt.len(), sampled.ids.len());
-        let reply = self.renderer.parse(&sampled.ids);
+        let reply = self.shared.renderer.parse(&sampled.ids);
         let turn = self.asked.load(Ordering::Relaxed);
         let call = |(at, call): (usize, &ToolCall)| named(format!("call_{turn}_{at}"), call);
         let calls = reply.calls.iter().enumerate().map(call).collect();
@@ -67,20 +61,23 @@ impl Upstream for EngineUpstream {
     }
 
     fn generate(&self, ids: &[u32], sampling: &Sampling) -> Result<gateway::Sampled, UpstreamError> {
-        match ids.iter().find(|id| **id as usize >= self.vocab) {
-            Some(id) => Err(UpstreamError::new(400, format!("id {id} is not in the vocabulary of {}", self.vocab))),
+        match ids.iter().find(|id| **id as usize >= self.shared.vocab) {
+            Some(id) => {
+                Err(UpstreamError::new(400, format!("id {id} is not in the vocabulary of {}", self.shared.vocab)))
+            }
             None => self.sample(ids, sampling),
         }
     }
 
     fn count(&self, messages: &[gateway::Message]) -> Option<usize> {
-        Some(messages.iter().map(|message| self.renderer.tokenizer().encode(&message.text).len() + 2).sum())
+        Some(messages.iter().map(|message| self.shared.renderer.tokenizer().encode(&message.text).len() + 2).sum())
     }
 }
 
 impl EngineUpstream {
     fn sample(&self, prompt: &[u32], sampling: &Sampling) -> Result<gateway::Sampled, UpstreamError> {
-        let context = self.options.context;
+        let options = &self.shared.options;
+        let context = options.context;
         let room = context.saturating_sub(prompt.len());
         if room == 0 {
             // In the words by which clients know that there is no room.
@@ -100,15 +97,14 @@ impl EngineUpstream {
         let request = SampleRequest {
             id: 0,
             prompt: prompt.to_vec(),
-            session: number,
+            session: self.shared.new_session(),
             last: true,
-            max_tokens: sampling.max_tokens.unwrap_or(self.options.max_tokens).min(room),
-            temperature: sampling.temperature.unwrap_or(self.options.temperature),
-            stop: [self.renderer.stop_ids(), sampling.stop_ids.clone()].concat(),
+            max_tokens: sampling.max_tokens.unwrap_or(options.max_tokens).min(room),
+            temperature: sampling.temperature.unwrap_or(options.temperature),
+            stop: [self.shared.renderer.stop_ids(), sampling.stop_ids.clone()].concat(),
             seed: sampling.seed.unwrap_or(number),
         };
-        let Answer { sampled, version } =
-            self.batcher.ask(request).map_err(|reason| UpstreamError::new(503, reason))?;
+        let Answer { sampled, version } = self.shared.ask(request).map_err(|reason| UpstreamError::new(503, reason))?;
         let (ids, logprobs) = (sampled.tokens, sampled.logprobs);
         Ok(gateway::Sampled { ids, logprobs, is_cut: !sampled.stopped, version })
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use basis_gym::episode::Episode;
 use basis_gym::pack::Pack;
-use basis_gym::policy::Policy;
-use basis_gym::rollout::{Job, World, dispatch, seed};
+use basis_gym::rollout::{Job, Player, World, dispatch, seed};
 use basis_gym::stats::Evaluation;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
@@ -15,8 +14,8 @@ use basis_gym::verdicts::Remembering;
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::packs::{self, Use};
-use crate::policies::{self, Choice, Chosen};
-use crate::{machine, results, verdicts};
+use crate::policies::{self, Choice};
+use crate::{machine, programs, results, verdicts};
 
 /// Measure a policy on a pack: avg@k per skill with intervals
 ///
@@ -38,9 +37,15 @@ pub(crate) struct Arguments {
     /// Only these skills, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "SKILLS")]
     skills: Vec<String>,
+    #[command(flatten)]
+    program: programs::Arguments,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let program = arguments.program.config(context, Some(context.settings.policy.temperature))?;
+    if program.is_some() && !matches!(arguments.policy, Choice::Engine | Choice::Http) {
+        return Err(Failure::new(Kind::Usage, "`--agent-cmd` goes with `--policy engine` or `--policy http` only"));
+    }
     let pack = match &arguments.pack {
         Some(path) => Pack::open(path).kind(Kind::Input)?,
         None => packs::open(context, Use::HeldOut, context.settings.train.probe_tasks)?,
@@ -53,15 +58,21 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let workshop = Arc::new(workshop);
     let attempts = arguments.attempts.unwrap_or(context.settings.eval.attempts);
     let chosen = policies::choose(context, arguments.policy, arguments.model.as_deref(), &workshop)?;
-    let config = identity(context, &pack, &chosen, attempts, &tasks);
+    let who = chosen.identity() + &arguments.program.identity();
+    let config = identity(context, &pack, &who, attempts, &tasks);
     let (recorder, resumed) =
         Recorder::resume_or_create(&context.runs(), RunStart { command: "eval", config: &config })?;
     context.printer.say(format_args!("{} run {}", if resumed { "resuming" } else { "recording" }, recorder.name()));
     let verdicts = verdicts::open(context)?;
     let remembering = verdicts.as_ref().map(|verdicts| Remembering::new(&workshop, verdicts));
     let world: &dyn World = remembering.as_ref().map_or(workshop.as_ref(), |world| world);
-    let episodes = chosen.with(|policy| play(context, &tasks, attempts, policy, world, &recorder))??;
+    let play = |player: Player<'_>| play(context, &tasks, attempts, player, world, &recorder);
+    let episodes = match program {
+        Some(program) => chosen.with_program(context, program, play)??,
+        None => chosen.with(|policy| play(policy.into()))??,
+    };
     context.check_stop()?;
+    programs::say(context, &episodes);
     verdicts::say(context, remembering.as_ref());
     let evaluation = Evaluation::of(&episodes, attempts, context.settings.run.seed);
     results::evaluation(context.printer, &evaluation);
@@ -71,11 +82,11 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
 }
 
 /// What has to be the same for a run to go on.
-fn identity(context: &Context<'_>, pack: &Pack, chosen: &Chosen, attempts: u32, tasks: &[Arc<Task>]) -> String {
+fn identity(context: &Context<'_>, pack: &Pack, who: &str, attempts: u32, tasks: &[Arc<Task>]) -> String {
     let ids: String = tasks.iter().map(|task| task.id.as_str()).collect();
     format!(
         "# eval of {} on {} ({} tasks, digest {}), {attempts} attempts\n{}",
-        chosen.identity(),
+        who,
         pack.manifest.name,
         tasks.len(),
         results::digest(&ids),
@@ -87,7 +98,7 @@ fn play(
     context: &Context<'_>,
     tasks: &[Arc<Task>],
     attempts: u32,
-    policy: &dyn Policy,
+    player: Player<'_>,
     world: &dyn World,
     recorder: &Recorder,
 ) -> Result<Vec<Episode>, Failure> {
@@ -104,7 +115,7 @@ fn play(
     let mut failure = None;
     dispatch(
         jobs,
-        policy,
+        player,
         world,
         machine::workers(&context.settings),
         &mut |episode| {

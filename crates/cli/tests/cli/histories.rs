@@ -104,6 +104,49 @@ fn a_repair_in_a_history_becomes_gated_tasks() {
 }
 
 #[test]
+fn a_row_of_swebench_over_a_real_history_becomes_gated_tasks_that_the_reference_solves() {
+    let world = World::new();
+    history(&world);
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(world.path().join("project")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // The third commit is the repair.
+    let base = git(&["rev-parse", "HEAD~3"]);
+    let part = |path: &str| git(&["diff", "HEAD~3", "HEAD~2", "--", path]);
+    let mut row = serde_json::json!({
+        "instance_id": "owner__project-3", "repo": "owner/project", "base_commit": base.trim(),
+        "patch": part("pkg"), "test_patch": part("tests"), "version": "1",
+        "problem_statement": "Small values come back as the upper bound\n\nThey should come back as the lower one.",
+        "FAIL_TO_PASS": serde_json::json!(["tests/test_limits.py::test_below"]).to_string(),
+        "PASS_TO_PASS": serde_json::json!(["tests/test_limits.py::test_above"]).to_string(),
+    });
+    let import = |row: &serde_json::Value, out: &str| {
+        std::fs::write(world.path().join("rows.jsonl"), row.to_string()).unwrap();
+        world.run(&["import", "rows.jsonl", "--format", "swebench", "--repositories", ".", "--out", out])
+    };
+    let imported = import(&row, "pack");
+    assert!(imported.starts_with("exit code 0"), "{imported}");
+    let pack = Pack::open(&world.path().join("pack")).unwrap();
+    let bugfix = &pack.of_skill("bugfix")[0];
+    assert!(bugfix.prompt.contains("Small values come back as the upper bound\n"), "{}", bugfix.prompt);
+    assert_eq!((bugfix.origin.source.as_str(), bugfix.origin.locator.as_str()), ("swebench", "owner__project-3"));
+    let gated = world.run(&["gate", "pack"]);
+    assert!(gated.starts_with("exit code 0"), "{gated}");
+    let solved = world.run(&["eval", "pack", "--policy", "reference", "-k", "1", "--skills", "bugfix", "--json"]);
+    assert!(solved.starts_with("exit code 0") && solved.contains("\"success\":1.0"), "{solved}");
+    // What a row promises has to be so here, and what it lacks is named; nothing is kept of either.
+    row["FAIL_TO_PASS"] = serde_json::json!(["tests/test_limits.py::test_sum"]);
+    let promised = import(&row, "other");
+    assert!(promised.contains("`FAIL_TO_PASS` has `tests/test_limits.py::test_sum`"), "{promised}");
+    row.as_object_mut().unwrap().remove("base_commit");
+    let lacking = import(&row, "other");
+    assert!(lacking.contains("row 1: missing field `base_commit`"), "{lacking}");
+    assert!(!lacking.starts_with("exit code 0") && !world.path().join("other").exists());
+}
+
+#[test]
 fn a_killed_mine_goes_on_and_ends_with_the_same_pack() {
     let world = World::new();
     history(&world);

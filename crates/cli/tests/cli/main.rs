@@ -20,5 +20,6 @@ mod runs;
 #[path = "../../../sandbox/tests/images/service.rs"]
 #[allow(dead_code, reason = "the tests of images use all of it")]
 mod service;
+mod serving;
 mod support;
 mod training;

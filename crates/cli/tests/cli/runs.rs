@@ -126,6 +126,7 @@ fn edited() -> Episode {
             weight_version: 3,
             ..TokenTrace::default()
         }),
+        program: None,
         acting: Duration::from_millis(1234),
         grading: Duration::from_millis(250),
     }

@@ -15,7 +15,7 @@ type Collected = (Vec<FileChange>, Vec<(String, String)>);
 ///
 /// # Errors
 /// When the sandbox was lost; never because of what the agent left there.
-pub(super) fn changed_files(sandbox: &mut dyn Sandbox, limits: &AgentLimits) -> Result<Collected, SandboxError> {
+pub(crate) fn changed_files(sandbox: &mut dyn Sandbox, limits: &AgentLimits) -> Result<Collected, SandboxError> {
     sandbox.freeze()?;
     let mut files = Vec::new();
     let mut ignored = Vec::new();

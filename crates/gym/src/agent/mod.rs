@@ -11,5 +11,6 @@ pub mod tools;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use collect::changed_files;
 pub use limits::AgentLimits;
 pub use play::{Acted, Interrupted, run};

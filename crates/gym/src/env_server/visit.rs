@@ -12,7 +12,7 @@ use super::visitor::{Line, Said, Visitor};
 use super::{Keep, lock, wire};
 use crate::episode::{Episode, Message};
 use crate::policy::Reading;
-use crate::rollout::{Job, World, once};
+use crate::rollout::{Job, Player, World, once};
 
 /// One episode, from the client's side.
 pub(super) struct Visit {
@@ -71,7 +71,7 @@ impl Visit {
         let visitor = Visitor::new(policy, Line { out, back, patience });
         let is_over = over.clone();
         let thread = std::thread::spawn(move || {
-            let mut episode = once(&job, &visitor, world.as_ref());
+            let mut episode = once(&job, Player::Policy(&visitor), world.as_ref());
             if let Some(Err(why)) = keep.map(|keep| keep(episode.clone())) {
                 let cause = crate::episode::InvalidCause::Grader(format!("it could not be recorded: {why}"));
                 episode.grade = crate::episode::Grade::Invalid(cause);

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::episode::{
-    End, FileChange, Grade, InvalidCause, Observation, Reply, Score, Step, Submission, TokenTrace, ToolCall,
+    Branch, End, FileChange, Grade, InvalidCause, Observation, ProgramRecord, Reply, Score, Step, Submission,
+    TokenTrace, ToolCall,
 };
 use crate::rollout::World as _;
 use crate::skills::{self, Build};
@@ -182,6 +183,21 @@ fn played(task: &Arc<Task>, submission: Submission) -> Played {
             logprobs: vec![0.0, 0.0, -0.1, -2.5, 0.0, -0.3, -1e-7, 0.0, -0.5, -4.0, 0.0],
             weight_version: 2,
             takeovers: Vec::new(),
+        }),
+        program: Some(ProgramRecord {
+            outcome: "exited with 0".into(),
+            output: "done".into(),
+            turns: 4,
+            drifts: 0,
+            branches: vec![Branch {
+                trace: TokenTrace {
+                    ids: vec![1, 2, 3, 7],
+                    sampled: vec![false, false, true, true],
+                    logprobs: vec![0.0, 0.0, -0.1, -0.7],
+                    ..TokenTrace::default()
+                },
+                from: 3,
+            }],
         }),
         acting: Duration::from_millis(1500),
         grading: Duration::from_nanos(7),

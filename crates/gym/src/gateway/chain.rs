@@ -47,7 +47,7 @@ pub fn of(trace: &TokenTrace) -> Head {
         if end < trace.ids.len() && trace.sampled[end] == trace.sampled[start] {
             continue;
         }
-        let sampled = trace.sampled[start].then(|| (&trace.logprobs[start..end], trace.weight_version));
+        let sampled = trace.sampled[start].then(|| (&trace.logprobs[start..end], trace.version_at(start)));
         head = head.link(&trace.ids[start..end], sampled);
         start = end;
     }

@@ -10,6 +10,7 @@
 pub mod chain;
 mod conversation;
 mod dialects;
+mod enclosure;
 mod remote;
 mod session;
 mod tree;
@@ -26,6 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 pub use conversation::{Call, Message, Speaker};
+pub use enclosure::{Allowance, Enclosure, Kept};
 pub use remote::{Remote, RemoteConfig};
 pub use session::{Drift, DriftKind, Session};
 pub use upstream::{Ask, Sampled, Sampling, Turn, Upstream, UpstreamError};
@@ -97,9 +99,7 @@ impl Gateway {
                 _ => Err(Response::error(405, &format!("`{method}` of a session; expected GET or DELETE"))),
             };
         }
-        // Clients differ in whether their address ends with the version.
-        let is_at = |dialect: &&&Dialect| path == dialect.path || path == dialect.path.trim_start_matches("/v1");
-        match dialects::ALL.iter().find(is_at) {
+        match dialects::ALL.iter().find(|dialect| dialect.is_at(path)) {
             Some(dialect) if method == "POST" => self.converse(dialect, name, &body(request)?),
             Some(_) => Err(Response::error(405, &format!("`{method} {path}`; expected POST"))),
             None => Err(Response::error(404, &format!("there is no `{method} {path}` here; {}", endpoints()))),
@@ -273,7 +273,7 @@ fn trace(body: &Value) -> Result<TokenTrace, String> {
         sampled,
         logprobs,
         weight_version: body["weight_version"].as_u64().unwrap_or_default(),
-        takeovers: Vec::new(),
+        takeovers: serde_json::from_value(body["takeovers"].clone()).unwrap_or_default(),
     })
 }
 

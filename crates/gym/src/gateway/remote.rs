@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use ureq::{Agent, Proxy};
+use ureq::Agent;
 
 use super::conversation::{Call, Message, Speaker, text};
 use super::dialects::{chat, generate};
 use super::upstream::{Ask, Sampled, Sampling, Turn, Upstream, UpstreamError};
+use crate::client::{self, Target};
 
 /// Longer answers are not read.
 const LONGEST: u64 = 256 << 20;
@@ -42,21 +43,15 @@ impl Remote {
     /// # Errors
     /// When the address or the proxy is none.
     pub fn new(config: RemoteConfig) -> Result<Self, UpstreamError> {
-        let base = config.base_url.trim_end_matches('/').to_owned();
-        if !(base.starts_with("http://") || base.starts_with("https://")) {
-            let message = format!("`{base}` is not a URL; give one such as `http://localhost:8000/v1`");
-            return Err(UpstreamError::new(400, message));
-        }
-        let proxy = config.proxy.as_deref().map(Proxy::new).transpose();
-        let proxy = proxy.map_err(|error| UpstreamError::new(400, format!("the proxy is not usable: {error}")))?;
-        let settings = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(Some(config.timeout))
-            // Set in any case: otherwise it would come from the environment.
-            .proxy(proxy);
-        Ok(Self { agent: Agent::new_with_config(settings.build()), config: RemoteConfig { base_url: base, ..config } })
+        let (agent, base_url) = client::agent(Target {
+            address: &config.base_url,
+            example: "http://localhost:8000/v1",
+            proxy: config.proxy.as_deref(),
+            connect: Duration::from_secs(10),
+            request: config.timeout,
+        })
+        .map_err(|error| UpstreamError::new(400, error.to_string()))?;
+        Ok(Self { agent, config: RemoteConfig { base_url, ..config } })
     }
 
     fn post(&self, url: &str, request: &Value) -> Result<Value, UpstreamError> {
@@ -79,7 +74,9 @@ impl Remote {
             (200, None) => Err(UpstreamError::new(502, format!("`{url}` sent no JSON"))),
             (status, _) => {
                 let text: String = String::from_utf8_lossy(&body).chars().take(300).collect();
-                Err(UpstreamError::new(status, format!("`{url}` answered {status}: {text}")))
+                // A redirect is no answer to an agent.
+                let told = if status < 400 { 502 } else { status };
+                Err(UpstreamError::new(told, format!("`{url}` answered {status}: {text}")))
             }
         }
     }

@@ -9,7 +9,9 @@ use super::conversation::{Message, Speaker, common};
 use super::tree::Tree;
 use super::upstream::{Sampled, Turn};
 use crate::agent::tools;
-use crate::episode::{End, Episode, Grade, InvalidCause, Observation, Reply, Score, Step, Submission, ToolCall};
+use crate::episode::{
+    Branch, End, Episode, Grade, InvalidCause, Observation, Reply, Score, Step, Submission, ToolCall,
+};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -20,7 +22,6 @@ pub struct Session {
     /// Conversations by the names under which answers were given out.
     named: HashMap<String, Vec<Message>>,
     reward: Option<f64>,
-    version: u64,
 }
 
 /// A turn with the conversation that ends with it.
@@ -89,7 +90,6 @@ impl Session {
 
     /// Keeps ids that were sampled without a conversation.
     pub fn keep_tokens(&mut self, prompt: &[u32], sampled: &Sampled) -> Option<usize> {
-        self.version = self.version.max(sampled.version);
         let has_tokens = !prompt.is_empty() && !sampled.ids.is_empty() && sampled.ids.len() == sampled.logprobs.len();
         has_tokens.then(|| self.tree.add(prompt, &sampled.ids, &sampled.logprobs, sampled.version))
     }
@@ -122,6 +122,24 @@ impl Session {
         self.tree.knows(head)
     }
 
+    /// What the agent that went on last did, with the text of the newest turn.
+    pub fn newest(&self) -> (Vec<Step>, &str) {
+        match self.turns.last() {
+            Some(said) => (steps(&said.conversation), said.conversation.last().map_or("", |it| it.text.as_str())),
+            None => (Vec::new(), ""),
+        }
+    }
+
+    /// All sequences of tokens, that of the newest turn first; each sampled token counts in one of them.
+    pub fn branches(&self) -> Vec<Branch> {
+        self.tree.branches()
+    }
+
+    /// What the agent did to the tokens so far.
+    pub fn drifts(&self) -> &[Drift] {
+        &self.drifts
+    }
+
     /// Turns so far.
     pub fn turns(&self) -> usize {
         self.turns.len()
@@ -130,12 +148,13 @@ impl Session {
     /// Everything, for those who train on it.
     pub fn to_json(&self, id: &str, model: &str) -> Value {
         let branch = |leaf: usize| {
-            let trace = self.tree.trace(leaf, self.version);
+            let trace = self.tree.trace(leaf);
             let mask: Vec<u8> = trace.sampled.iter().map(|sampled| u8::from(*sampled)).collect();
             let said = self.turns.iter().find(|said| said.node == Some(leaf));
             let messages: Vec<Value> = said.iter().flat_map(|said| &said.conversation).map(message_json).collect();
             json!({"token_ids": trace.ids, "mask": mask, "logprobs": trace.logprobs,
-                "chain": self.tree.head(leaf).to_string(), "weight_version": self.version, "messages": messages})
+                "chain": self.tree.head(leaf).to_string(), "weight_version": trace.weight_version,
+                "takeovers": trace.takeovers, "messages": messages})
         };
         let branches: Vec<Value> = self.tree.leaves().into_iter().map(branch).collect();
         let untold = self.turns.iter().filter(|said| said.node.is_none()).count();
@@ -179,7 +198,8 @@ impl Session {
             end: Some(End::Submitted),
             submission: Submission { answer, files: Vec::new() },
             grade,
-            tokens: said.node.map(|node| self.tree.trace(node, self.version)),
+            tokens: said.node.map(|node| self.tree.trace(node)),
+            program: None,
             acting: Duration::ZERO,
             grading: Duration::ZERO,
         }

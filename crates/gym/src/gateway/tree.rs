@@ -1,8 +1,10 @@
 //! The tokens of a session as a tree: turns that continue each other share what they have in common, and a prompt that does not
 //! continue any turn begins a branch.
 
+use std::collections::HashSet;
+
 use super::chain::Head;
-use crate::episode::TokenTrace;
+use crate::episode::{Branch, TokenTrace};
 
 /// All tokens of a session.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ struct Node {
     ids: Vec<u32>,
     /// Log-probabilities, when the ids were sampled.
     sampled: Option<Vec<f32>>,
+    /// Version of the weights that sampled them.
+    version: u64,
     head: Head,
     /// Whether another node continues it.
     continued: bool,
@@ -48,8 +52,8 @@ impl Tree {
         }
         let before = parent.map_or(Head::NONE, |parent| self.nodes[parent].head);
         let head = before.link(ids, sampled);
-        let sampled = sampled.map(|(logprobs, _)| logprobs.to_vec());
-        self.nodes.push(Node { parent, ids: ids.to_vec(), sampled, head, continued: false });
+        let (sampled, version) = sampled.map_or((None, 0), |(logprobs, version)| (Some(logprobs.to_vec()), version));
+        self.nodes.push(Node { parent, ids: ids.to_vec(), sampled, version, head, continued: false });
         self.nodes.len() - 1
     }
 
@@ -75,18 +79,42 @@ impl Tree {
     }
 
     /// The branch that ends with a node.
-    pub(super) fn trace(&self, node: usize, weight_version: u64) -> TokenTrace {
-        let mut trace = TokenTrace { weight_version, ..TokenTrace::default() };
+    pub(super) fn trace(&self, node: usize) -> TokenTrace {
+        let mut trace = TokenTrace::default();
+        let mut newest = None;
         for node in self.path(node) {
-            let Node { ids, sampled, .. } = &self.nodes[node];
+            let Node { ids, sampled, version, .. } = &self.nodes[node];
+            let from = trace.ids.len();
             trace.ids.extend(ids);
             trace.sampled.extend(std::iter::repeat_n(sampled.is_some(), ids.len()));
-            match sampled {
-                Some(logprobs) => trace.logprobs.extend(logprobs),
-                None => trace.logprobs.extend(std::iter::repeat_n(0.0, ids.len())),
+            let Some(logprobs) = sampled else {
+                trace.logprobs.extend(std::iter::repeat_n(0.0, ids.len()));
+                continue;
+            };
+            trace.logprobs.extend(logprobs);
+            match newest.replace(*version) {
+                None => trace.weight_version = *version,
+                Some(before) if before != *version => trace.takeovers.push((from, *version)),
+                Some(_) => {}
             }
         }
         trace
+    }
+
+    /// All branches, that of the newest turn first: each sampled node counts in the first branch that has it.
+    pub(super) fn branches(&self) -> Vec<Branch> {
+        let mut leaves = self.leaves();
+        // The newest turn is the last leaf.
+        let newest = leaves.pop();
+        let mut taken = HashSet::new();
+        let mut branch = |leaf: usize| {
+            let path = self.path(leaf);
+            let known = path.iter().take_while(|node| taken.contains(*node)).count();
+            let from = path[..known].iter().map(|node| self.nodes[*node].ids.len()).sum();
+            taken.extend(path);
+            Branch { trace: self.trace(leaf), from }
+        };
+        newest.into_iter().chain(leaves).map(&mut branch).collect()
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -111,11 +139,15 @@ mod tests {
         let sibling = tree.add(&[1, 2, 3, 4], &[7], &[-0.4], 0);
         let other = tree.add(&[1, 9], &[3], &[-0.5], 0);
         assert_eq!(tree.leaves(), [second, sibling, other]);
-        let trace = tree.trace(second, 0);
+        let trace = tree.trace(second);
         assert_eq!(trace.ids, [1, 2, 3, 4, 5, 6]);
         assert_eq!(trace.sampled, [false, false, true, false, true, true]);
         assert_eq!(trace.logprobs, [0.0, 0.0, -0.1, 0.0, -0.2, -0.3]);
         assert_eq!(tree.ids(sibling), [1, 2, 3, 4, 7]);
+        // The newest first; the sibling's first turn counts in the sequence before it.
+        let branches = tree.branches();
+        let ids: Vec<(&[u32], usize)> = branches.iter().map(|branch| (&branch.trace.ids[..], branch.from)).collect();
+        assert_eq!(ids, [(&[1, 9, 3][..], 0), (&[1, 2, 3, 4, 5, 6], 0), (&[1, 2, 3, 4, 7], 4)]);
         assert!(tree.knows(tree.head(first)));
     }
 
@@ -124,9 +156,19 @@ mod tests {
         let mut tree = Tree::default();
         tree.add(&[1, 2], &[3], &[-0.1], 4);
         let leaf = tree.add(&[1, 2, 3, 4], &[5, 6], &[-0.2, -0.3], 4);
-        let trace = tree.trace(leaf, 4);
+        let trace = tree.trace(leaf);
         assert_eq!(chain::of(&trace), tree.head(leaf));
         let forged = TokenTrace { logprobs: trace.logprobs.iter().map(|it| it / 2.0).collect(), ..trace };
         assert!(!tree.knows(chain::of(&forged)));
+    }
+
+    #[test]
+    fn a_branch_says_which_weights_sampled_what() {
+        let mut tree = Tree::default();
+        tree.add(&[1], &[2], &[-0.1], 4);
+        let leaf = tree.add(&[1, 2, 3], &[5, 6], &[-0.2, -0.3], 6);
+        let trace = tree.trace(leaf);
+        assert_eq!((trace.weight_version, &trace.takeovers[..]), (4, &[(3, 6)][..]));
+        assert_eq!(chain::of(&trace), tree.head(leaf));
     }
 }

@@ -102,4 +102,12 @@ impl UpstreamError {
     pub fn new(status: u16, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
+
+    /// Whether it is said that the conversation has no room. Servers agree on the status, not on the words.
+    pub fn is_context_full(&self) -> bool {
+        const WORDS: [&str; 5] =
+            ["context_length", "context length", "context size", "context window", "prompt is too long"];
+        let message = self.message.to_lowercase();
+        [400, 413, 422].contains(&self.status) && WORDS.iter().any(|words| message.contains(words))
+    }
 }

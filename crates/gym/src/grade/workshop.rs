@@ -129,8 +129,23 @@ impl Workshop {
         trees: &[&Tree],
         limits: &Limits,
     ) -> Result<Box<dyn Sandbox>, InvalidCause> {
+        self.sandbox_with(tests, trees, limits, &[])
+    }
+
+    /// The same with directories of the host.
+    ///
+    /// # Errors
+    /// Only failures of infrastructure.
+    pub fn sandbox_with(
+        &self,
+        tests: &TestSetup,
+        trees: &[&Tree],
+        limits: &Limits,
+        mounts: &[Mount],
+    ) -> Result<Box<dyn Sandbox>, InvalidCause> {
         let environment = self.environment(tests)?;
-        let spec = environment.spec(self.paths(trees)?, limits.clone());
+        let mut spec = environment.spec(self.paths(trees)?, limits.clone());
+        spec.mounts.extend_from_slice(mounts);
         self.backend.create(&spec).map_err(|error| InvalidCause::Sandbox(error.to_string()))
     }
 

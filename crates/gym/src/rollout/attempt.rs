@@ -5,20 +5,19 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::{Job, World};
+use super::{Job, Player, World};
 use crate::agent;
 use crate::episode::{Episode, Grade, InvalidCause, Submission};
-use crate::policy::Policy;
 
 /// Plays one job. An infrastructure failure is tried once more; the second one is the result.
-pub(super) fn episode(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
-    let mut episode = once(job, policy, world);
+pub(super) fn episode(job: &Job, player: Player<'_>, world: &dyn World) -> Episode {
+    let mut episode = once(job, player, world);
     if !is_worth_a_retry(&episode.grade) {
         return episode;
     }
     match episode.end {
         Some(_) => grade(&mut episode, job, world),
-        None => episode = once(job, policy, world),
+        None => episode = once(job, player, world),
     }
     episode
 }
@@ -29,10 +28,10 @@ fn is_worth_a_retry(grade: &Grade) -> bool {
 }
 
 /// Plays one job and takes what comes of it: whoever acts cannot act again.
-pub fn once(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
+pub fn once(job: &Job, player: Player<'_>, world: &dyn World) -> Episode {
     let start = Instant::now();
     let mut episode = blank(job);
-    let acted = guarded(InvalidCause::Model, || act(&mut episode, job, policy, world));
+    let acted = guarded(InvalidCause::Model, || act(&mut episode, job, player, world));
     episode.acting = start.elapsed();
     match acted {
         Ok(()) => grade(&mut episode, job, world),
@@ -41,12 +40,25 @@ pub fn once(job: &Job, policy: &dyn Policy, world: &dyn World) -> Episode {
     episode
 }
 
-fn act(episode: &mut Episode, job: &Job, policy: &dyn Policy, world: &dyn World) -> Result<(), InvalidCause> {
-    episode.policy = policy.name();
-    let mut sandbox = guarded(InvalidCause::Sandbox, || world.sandbox(&job.task))?;
-    let mut session = policy.start(&job.task, job.sample, job.seed)?;
-    let outcome = agent::run(session.as_mut(), sandbox.as_mut(), &job.task, &world.limits());
-    episode.tokens = session.trace();
+fn act(episode: &mut Episode, job: &Job, player: Player<'_>, world: &dyn World) -> Result<(), InvalidCause> {
+    episode.policy = player.name();
+    let outcome = match player {
+        Player::Program(program) => {
+            let ran = program.play(job, world);
+            ran.map(|ran| {
+                episode.tokens = ran.tokens;
+                episode.program = Some(ran.record);
+                ran.acted
+            })
+        }
+        Player::Policy(policy) => {
+            let mut sandbox = guarded(InvalidCause::Sandbox, || world.sandbox(&job.task))?;
+            let mut session = policy.start(&job.task, job.sample, job.seed)?;
+            let outcome = agent::run(session.as_mut(), sandbox.as_mut(), &job.task, &world.limits());
+            episode.tokens = session.trace();
+            outcome
+        }
+    };
     match outcome {
         Ok(acted) => {
             episode.steps = acted.steps;
@@ -92,6 +104,7 @@ fn blank(job: &Job) -> Episode {
         submission: Submission::default(),
         grade: Grade::Invalid(InvalidCause::Grader("not graded".to_owned())),
         tokens: None,
+        program: None,
         acting: Duration::ZERO,
         grading: Duration::ZERO,
     }

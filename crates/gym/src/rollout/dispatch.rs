@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Instant;
 
-use super::World;
 use super::attempt;
 use super::queue::Queue;
+use super::{Player, World};
 use crate::episode::Episode;
-use crate::policy::Policy;
 use crate::task::Task;
 
 /// One episode to play.
@@ -30,9 +29,9 @@ pub struct Job {
 ///
 /// Every started job comes out exactly once. Once `stop` is set no further job starts, running ones finish, and the number
 /// of jobs that were never started is returned; it is 0 otherwise.
-pub fn dispatch(
+pub fn dispatch<'a>(
     jobs: impl IntoIterator<Item = Job>,
-    policy: &dyn Policy,
+    player: impl Into<Player<'a>>,
     world: &dyn World,
     workers: usize,
     on_episode: &mut dyn FnMut(Episode),
@@ -40,6 +39,7 @@ pub fn dispatch(
 ) -> usize {
     let queue = Mutex::new(Queue::new(jobs));
     let (sender, receiver) = mpsc::sync_channel(workers.max(1));
+    let player = player.into();
     std::thread::scope(|scope| {
         // Owned by this closure: should `on_episode` panic, it is dropped, and the workers notice and end.
         let receiver: mpsc::Receiver<Episode> = receiver;
@@ -48,7 +48,7 @@ pub fn dispatch(
             scope.spawn(move || {
                 while let Some(job) = next(queue, stop) {
                     let start = Instant::now();
-                    let episode = attempt::episode(&job, policy, world);
+                    let episode = attempt::episode(&job, player, world);
                     lock(queue).ended(&job.task.skill, start.elapsed());
                     if sender.send(episode).is_err() {
                         break;

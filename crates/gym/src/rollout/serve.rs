@@ -5,9 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Job, World, attempt};
+use super::{Job, Player, World, attempt};
 use crate::episode::Episode;
-use crate::policy::Policy;
 
 /// Hands out jobs. It is asked by many threads at once.
 pub trait Source: Sync {
@@ -24,19 +23,20 @@ pub trait Source: Sync {
 /// Plays what `source` hands out on `workers` threads (at least one), until it hands out no more and the last episode is over.
 ///
 /// Every job comes out exactly once: `on_episode` is called on the thread that played it.
-pub fn serve<S: Source>(
+pub fn serve<'a, S: Source>(
     source: &S,
-    policy: &dyn Policy,
+    player: impl Into<Player<'a>>,
     world: &dyn World,
     workers: usize,
     on_episode: &(dyn Fn(S::Ticket, Episode) + Sync),
 ) {
+    let player = player.into();
     std::thread::scope(|scope| {
         for _ in 0..workers.max(1) {
             scope.spawn(|| {
                 while let Some((ticket, job)) = source.next() {
                     let start = Instant::now();
-                    let episode = attempt::episode(&job, policy, world);
+                    let episode = attempt::episode(&job, player, world);
                     source.ended(&job, start.elapsed());
                     on_episode(ticket, episode);
                 }

@@ -24,8 +24,24 @@ const IDLE: Duration = Duration::from_secs(600);
 /// How long, and how much, is read of a request that was refused.
 const LINGER: Duration = Duration::from_secs(1);
 const LONGEST_REST: u64 = 16 << 20;
-/// More connections than this are turned away.
-const MOST_CONNECTIONS: usize = 16_384;
+
+/// What clients may use of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at once; more wait until others end.
+    pub connections: usize,
+    /// Bytes of a body.
+    pub body: u64,
+    /// The least time between two new connections.
+    pub pause: Duration,
+}
+
+impl Default for Bounds {
+    /// For clients that are trusted with the machine.
+    fn default() -> Self {
+        Self { connections: 16_384, body: 256 << 20, pause: Duration::ZERO }
+    }
+}
 
 /// Answers requests, many at once.
 pub trait Handler: Sync {
@@ -100,21 +116,33 @@ impl Drop for Listener {
 /// # Errors
 /// When the socket fails as a whole; what single connections do wrong ends only them.
 pub fn serve(listener: &Listener, handler: &dyn Handler, stop: &AtomicBool) -> io::Result<()> {
+    serve_within(listener, handler, stop, &Bounds::default())
+}
+
+/// The same for clients that may use so much.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_within(listener: &Listener, handler: &dyn Handler, stop: &AtomicBool, bounds: &Bounds) -> io::Result<()> {
     listener.set_nonblocking()?;
     let open = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         while !stop.load(Ordering::Relaxed) {
+            if open.load(Ordering::Relaxed) >= bounds.connections {
+                std::thread::sleep(GLANCE);
+                continue;
+            }
             match listener.accept() {
-                Ok(connection) if open.load(Ordering::Relaxed) < MOST_CONNECTIONS => {
+                Ok(connection) => {
                     open.fetch_add(1, Ordering::Relaxed);
                     let open = &open;
                     scope.spawn(move || {
                         // Whatever ends a connection concerns its client alone.
-                        let _ = converse(connection, handler, stop);
+                        let _ = converse(connection, handler, stop, bounds);
                         open.fetch_sub(1, Ordering::Relaxed);
                     });
+                    std::thread::sleep(bounds.pause);
                 }
-                Ok(connection) => drop(connection),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(GLANCE),
                 // The client has gone already, or descriptors are short for a moment.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -157,12 +185,12 @@ impl Connection {
 }
 
 /// Requests and answers in turn until either side has enough.
-fn converse(connection: Connection, handler: &dyn Handler, stop: &AtomicBool) -> io::Result<()> {
+fn converse(connection: Connection, handler: &dyn Handler, stop: &AtomicBool, bounds: &Bounds) -> io::Result<()> {
     let (reading, mut writing) = connection.split()?;
     let mut reader = BufReader::new(Patient { stream: reading, stop, idle: IDLE });
     loop {
         let mut go_on = || writing.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
-        let request = match request::read(&mut reader, &mut go_on) {
+        let request = match request::read(&mut reader, &mut go_on, bounds.body) {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(()),
             Err(request::Wrong::Io(error)) => return Err(error),

@@ -4,7 +4,6 @@ use std::io::{self, BufRead, Read as _};
 
 /// Line and headers of a request together.
 const LONGEST_HEAD: usize = 128 << 10;
-const LONGEST_BODY: u64 = 256 << 20;
 const MOST_HEADERS: usize = 128;
 
 /// One request.
@@ -52,10 +51,12 @@ fn said<T>(status: u16, reason: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong::Said { status, reason: reason.into() })
 }
 
-/// The next request; `None` when the client has no more. `go_on` is called when the client waits for leave to send the body.
+/// The next request; `None` when the client has no more. `go_on` is called when the client waits for leave to send the body, which
+/// may have `longest` bytes.
 pub(super) fn read(
     reader: &mut impl BufRead,
     go_on: &mut dyn FnMut() -> io::Result<()>,
+    longest: u64,
 ) -> Result<Option<Request>, Wrong> {
     let Some(head) = read_head(reader)? else { return Ok(None) };
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -77,7 +78,7 @@ pub(super) fn read(
     if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
         go_on()?;
     }
-    request.body = read_body(reader, &request)?;
+    request.body = read_body(reader, &request, longest)?;
     Ok(Some(request))
 }
 
@@ -99,22 +100,22 @@ fn read_head(reader: &mut impl BufRead) -> Result<Option<Vec<u8>>, Wrong> {
     }
 }
 
-fn read_body(reader: &mut impl BufRead, request: &Request) -> Result<Vec<u8>, Wrong> {
+fn read_body(reader: &mut impl BufRead, request: &Request, longest: u64) -> Result<Vec<u8>, Wrong> {
     if request.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked")) {
-        return read_chunks(reader);
+        return read_chunks(reader, longest);
     }
     let Some(length) = request.header("content-length") else { return Ok(Vec::new()) };
     let Ok(length) = length.trim().parse::<u64>() else {
         return said(400, format!("`content-length` is `{length}`, expected a number"));
     };
     let mut body = Vec::new();
-    take(reader, length, &mut body)?;
+    take(reader, length, &mut body, longest)?;
     Ok(body)
 }
 
-fn take(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> Result<(), Wrong> {
-    if body.len() as u64 + length > LONGEST_BODY {
-        return said(413, format!("a body of more than {LONGEST_BODY} bytes"));
+fn take(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>, longest: u64) -> Result<(), Wrong> {
+    if length > longest.saturating_sub(body.len() as u64) {
+        return said(413, format!("a body of more than {longest} bytes"));
     }
     let before = body.len() as u64;
     reader.by_ref().take(length).read_to_end(body)?;
@@ -124,7 +125,7 @@ fn take(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> Result<()
     }
 }
 
-fn read_chunks(reader: &mut impl BufRead) -> Result<Vec<u8>, Wrong> {
+fn read_chunks(reader: &mut impl BufRead, longest: u64) -> Result<Vec<u8>, Wrong> {
     let mut body = Vec::new();
     loop {
         let line = read_line(reader)?;
@@ -136,7 +137,7 @@ fn read_chunks(reader: &mut impl BufRead) -> Result<Vec<u8>, Wrong> {
             while !read_line(reader)?.is_empty() {}
             return Ok(body);
         }
-        take(reader, length, &mut body)?;
+        take(reader, length, &mut body, longest)?;
         read_line(reader)?;
     }
 }

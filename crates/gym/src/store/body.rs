@@ -10,7 +10,7 @@ pub(super) fn pack(episode: &Episode) -> Result<Vec<u8>, String> {
     if episode.reward().is_some_and(|reward| !reward.is_finite()) {
         return Err("its reward is not finite".to_owned());
     }
-    if episode.tokens.iter().any(|tokens| tokens.logprobs.iter().any(|logprob| !logprob.is_finite())) {
+    if episode.sequences().any(|sequence| sequence.trace.logprobs.iter().any(|logprob| !logprob.is_finite())) {
         return Err("a log-probability is not finite".to_owned());
     }
     let json = serde_json::to_vec(episode).map_err(|error| error.to_string())?;

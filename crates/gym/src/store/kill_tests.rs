@@ -94,6 +94,7 @@ fn episode(sample: u32) -> Episode {
         submission: Submission::default(),
         grade: Grade::Scored(Score { reward: 1.0, code: "ok".to_owned(), detail: String::new(), table: Vec::new() }),
         tokens: None,
+        program: None,
         acting: Duration::ZERO,
         grading: Duration::ZERO,
     }

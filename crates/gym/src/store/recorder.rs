@@ -227,7 +227,11 @@ fn insert(connection: &Connection, key: &EpisodeKey, episode: &Episode, body: &[
         Grade::Scored(score) => (Some(score.code.as_str()), None),
         Grade::Invalid(cause) => (None, Some(boundary(cause))),
     };
-    let sampled = episode.tokens.iter().flat_map(|tokens| &tokens.sampled).filter(|sampled| **sampled).count();
+    let sampled = episode
+        .sequences()
+        .flat_map(|sequence| sequence.counted().collect::<Vec<_>>())
+        .filter(|counted| *counted)
+        .count();
     let mut statement = connection.prepare_cached(
         "INSERT INTO episodes (phase, iteration, task, sample, skill, policy, reward, code, invalid, turns, sampled_tokens,
                                acting_ms, grading_ms, body)

@@ -2,7 +2,7 @@
 //!
 //! The version stands in SQLite's `user_version`. A newer one is refused. An older one is brought up to date step by step when
 //! the recorder opens it; readers never change a file, so a reader refuses what only a step could make readable. Version 2 adds
-//! the grades that were replaced, which readers do without.
+//! the grades that were replaced, which readers do without; version 3 has episodes of programs, whose ends earlier ones do not know.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// The version that this code writes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// The oldest version that a reader understands without a step.
 const OLDEST_READABLE: u32 = 1;
 
 /// `(from, statements)`: what turns version `from` into `from + 1`.
-const STEPS: &[(u32, &str)] = &[(1, GRADES)];
+const STEPS: &[(u32, &str)] = &[(1, GRADES), (2, "")];
 
 const GRADES: &str = "
 CREATE TABLE IF NOT EXISTS grades (

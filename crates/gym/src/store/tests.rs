@@ -21,6 +21,7 @@ pub(super) fn episode(task: &str, sample: u32, reward: f64) -> Episode {
         submission: Submission::default(),
         grade: Grade::Scored(Score { reward, code: "ok".to_owned(), detail: String::new(), table: Vec::new() }),
         tokens: None,
+        program: None,
         acting: Duration::from_millis(1500),
         grading: Duration::from_millis(500),
     }
@@ -188,7 +189,7 @@ fn a_newer_database_is_refused_and_a_broken_one_is_listed_as_damaged() {
     let run = Recorder::create(root.path(), START).unwrap().dir().to_path_buf();
     let database = layout::database(&run);
     rusqlite::Connection::open(&database).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Reader::open(&run), Err(StoreError::Newer { found: 99, supported: 2, .. })));
+    assert!(matches!(Reader::open(&run), Err(StoreError::Newer { found: 99, supported: 3, .. })));
     assert!(matches!(Recorder::open(&run), Err(StoreError::Newer { .. })));
     for file in std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path()) {
         if layout::run_name(&file).starts_with("run.db") {

@@ -16,6 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("calendar", &[]),
     ("parallel", &[]),
     ("blobs", &[]),
+    ("client", &[]),
     ("languages", &["mutation"]),
     // Generated packages get tests that notice mutations.
     ("sources", &["calendar", "languages", "mutation"]),
@@ -32,7 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // A skill sees neither policies nor the agent loop; that it sees no other skill is checked beside this table.
     ("skills", &["draft", "grade", "instruction", "issue", "languages", "mutation", "surface", "teach"]),
     // Model servers are told which tools there are.
-    ("policy", &["agent::tools"]),
+    ("policy", &["agent::tools", "client"]),
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
@@ -65,7 +66,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("serve", &[]),
     // Calls of the two tools are kept as such.
-    ("gateway", &["agent::tools", "serve"]),
+    ("gateway", &["agent::tools", "client", "serve"]),
+    // Programs of others take the place of the agent loop, and speak to the gateway only.
+    ("program", &["agent", "gateway", "rollout", "serve"]),
     // The loop, with a policy whose turns come from a client.
     ("env_server", &["agent::tools", "policy", "rollout", "serve"]),
     // The readers gate what they make; the writers say what the graders know to verifiers elsewhere.

@@ -16,7 +16,7 @@ use crate::engines::Datum;
 /// What one optimiser step trains on.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// One sequence per episode.
+    /// The sequences of its episodes.
     pub data: Vec<Datum>,
     /// What each skill has of it.
     pub shares: BTreeMap<String, Share>,
@@ -63,23 +63,23 @@ fn batch(episodes: &[Episode], credits: &[Credit], config: &BatchConfig) -> Batc
     let mut shares: BTreeMap<String, Share> = BTreeMap::new();
     let traced = |credit: &Credit| {
         let episode = &episodes[credit.episode];
-        let trace = episode.tokens.as_ref().filter(|trace| targets(trace) > 0)?;
-        Some((episode.skill.clone(), trace, credit.advantage))
+        let tokens: usize = episode.sequences().map(targets).sum();
+        (tokens > 0).then_some((episode, tokens, credit.advantage))
     };
     let traced: Vec<_> = credits.iter().filter_map(traced).collect();
-    for (skill, trace, _) in &traced {
-        let share = shares.entry(skill.clone()).or_default();
+    for (episode, tokens, _) in &traced {
+        let share = shares.entry(episode.skill.clone()).or_default();
         share.episodes += 1;
-        share.tokens += targets(trace);
+        share.tokens += tokens;
     }
     assign(&mut shares, config);
     let mut data = Vec::with_capacity(traced.len());
-    for (skill, trace, advantage) in traced {
-        let share = shares.get_mut(&skill).expect("every skill was counted");
-        let weight = of_token(share, targets(trace), config);
-        let advantage = advantage * config.advantage_scale.get(&skill).copied().unwrap_or(1.0);
-        share.pull += f64::from(weight) * targets(trace) as f64 * advantage.abs();
-        data.extend(datum(trace, weight, advantage as f32));
+    for (episode, tokens, advantage) in traced {
+        let share = shares.get_mut(&episode.skill).expect("every skill was counted");
+        let weight = of_token(share, tokens, config);
+        let advantage = advantage * config.advantage_scale.get(&episode.skill).copied().unwrap_or(1.0);
+        share.pull += f64::from(weight) * tokens as f64 * advantage.abs();
+        data.extend(episode.sequences().filter_map(|sequence| datum(sequence, weight, advantage as f32)));
     }
     Batch { data, shares }
 }

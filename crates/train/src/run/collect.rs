@@ -9,19 +9,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use basis_gym::episode::{Episode, Grade};
-use basis_gym::rollout::{Job, World, dispatch, seed};
+use basis_gym::program::{AgentProgram, ProgramConfig};
+use basis_gym::rollout::{Job, Player, World, dispatch, seed};
 use basis_gym::task::Task;
 
 use super::{Event, LogError, RunLog, TrainError};
 use crate::engines::Engine;
-use crate::policy::{SamplingOptions, with_policy};
+use crate::policy::{EnginePolicy, SamplingOptions, with_policy};
 use crate::renderer::Renderer;
+
+/// What programs know the weights in training by.
+const MODEL: &str = "basis";
 
 /// What plays and what listens.
 pub(super) struct Stage<'a> {
     pub(super) engine: &'a mut dyn Engine,
     pub(super) renderer: &'a Arc<dyn Renderer>,
     pub(super) world: &'a dyn World,
+    /// What acts with the policy's turns in place of our own loop.
+    pub(super) program: Option<&'a ProgramConfig>,
     pub(super) log: &'a mut dyn RunLog,
     pub(super) events: &'a mut dyn FnMut(Event<'_>),
     pub(super) stop: &'a AtomicBool,
@@ -68,6 +74,16 @@ pub(super) fn jobs(tasks: &[Arc<Task>], samples: u32, run_seed: u64, place: u64)
         Job { task: Arc::clone(task), sample, seed }
     };
     tasks.iter().flat_map(|task| (0..samples).map(move |sample| job(task, sample))).collect()
+}
+
+/// The program in front of the policy, if there is one.
+pub(super) fn over(config: Option<&ProgramConfig>, policy: &EnginePolicy) -> Option<AgentProgram> {
+    config.map(|config| AgentProgram::new(config.clone(), Arc::new(policy.upstream(MODEL))))
+}
+
+/// Who plays.
+pub(super) fn player<'a>(program: Option<&'a AgentProgram>, policy: &'a EnginePolicy) -> Player<'a> {
+    program.map_or(Player::Policy(policy), |program| Player::Program(program))
 }
 
 impl Stage<'_> {
@@ -119,7 +135,7 @@ impl Stage<'_> {
         let halt = AtomicBool::new(self.stop.load(Ordering::Relaxed));
         let mut collected = Collected::default();
         let mut failure: Option<LogError> = None;
-        let Self { engine, renderer, world, log, events, stop, workers, .. } = self;
+        let Self { engine, renderer, world, log, events, stop, workers, program, .. } = self;
         let mut on_episode = |episode: Episode| {
             if episode.reward().is_some() && failure.is_none() {
                 failure = log.record(place.phase, place.iteration, &episode).err();
@@ -133,7 +149,8 @@ impl Stage<'_> {
             collected.episodes.push(episode);
         };
         let (timing, outcome) = with_policy(&mut **engine, renderer, sampling, |policy| {
-            let left = dispatch(jobs, policy, *world, *workers, &mut on_episode, &halt);
+            let program = over(*program, policy);
+            let left = dispatch(jobs, player(program.as_ref(), policy), *world, *workers, &mut on_episode, &halt);
             (left, policy.busy(), policy.waited(), policy.sampled_tokens())
         });
         let (left, sampling, waited, tokens) = timing;

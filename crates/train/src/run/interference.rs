@@ -126,10 +126,11 @@ fn halves(episodes: &[Episode], signal: &Signal, config: &TrainConfig) -> BTreeM
     for (skill, sets) in sets(episodes, signal) {
         let scale = config.batch.advantage_scale.get(skill).copied().unwrap_or(1.0);
         let data = |set: &Vec<Credit>| -> Vec<Datum> {
-            let datum = |credit: &Credit| {
-                datum(episodes[credit.episode].tokens.as_ref()?, 1.0, (credit.advantage * scale) as f32)
-            };
-            set.iter().filter_map(datum).collect()
+            let each = set.iter().flat_map(|credit| {
+                let advantage = (credit.advantage * scale) as f32;
+                episodes[credit.episode].sequences().filter_map(move |sequence| datum(sequence, 1.0, advantage))
+            });
+            each.collect()
         };
         let sets: Vec<Vec<Datum>> = sets.iter().map(data).filter(|set| !set.is_empty()).collect();
         if sets.len() < 2 {

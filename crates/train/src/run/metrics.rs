@@ -63,7 +63,7 @@ pub(super) fn held_out(evaluation: &Evaluation) -> Vec<(String, f64)> {
 }
 
 pub(super) fn sampled(episode: &Episode) -> usize {
-    episode.tokens.as_ref().map_or(0, |trace| trace.sampled.iter().filter(|sampled| **sampled).count())
+    episode.sequences().map(|sequence| sequence.counted().filter(|counted| *counted).count()).sum()
 }
 
 fn per_skill(update: &Update) -> Vec<(String, f64)> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use basis_gym::episode::Episode;
 use basis_gym::rollout::{Job, Source, serve};
 
-use super::collect::{Collected, Place, Timing};
+use super::collect::{Collected, Place, Timing, over, player};
 use super::schedule::Schedule;
 use super::train::{Run, Step};
 use super::{Event, TrainError};
@@ -32,12 +32,14 @@ pub(super) fn overlap(run: &mut Run<'_>, sampler: &mut dyn Engine, until: u32) -
     let config = run.config;
     let jobs = Jobs::new(Schedule::new(run.finished, config.max_staleness, until));
     let (renderer, world, workers) = (run.stage.renderer, run.stage.world, run.stage.workers);
+    let program = run.stage.program;
     let (outcome, sampling) = with_policy(sampler, renderer, &config.sampling, |policy| {
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let jobs = &jobs;
             scope.spawn(move || {
-                serve(jobs, policy, world, workers, &|ticket, episode| {
+                let program = over(program, policy);
+                serve(jobs, player(program.as_ref(), policy), world, workers, &|ticket, episode| {
                     // The receiver is gone after a failure; then nobody needs the episode.
                     let _ = sender.send((ticket, episode));
                 });

@@ -20,15 +20,18 @@ impl Staleness {
     /// Of the sampled tokens of `episodes`, used by weights of `version`.
     pub(super) fn of(episodes: &[Episode], version: u64) -> Self {
         let mut staleness = Self::default();
-        for trace in episodes.iter().filter_map(|episode| episode.tokens.as_ref()) {
-            for (index, _) in trace.sampled.iter().enumerate().filter(|(_, sampled)| **sampled) {
-                let age = version.saturating_sub(trace.version_at(index));
-                staleness.tokens += 1;
-                staleness.sum += age;
-                staleness.max = staleness.max.max(age);
+        for episode in episodes.iter().filter(|episode| episode.tokens.is_some()) {
+            for sequence in episode.sequences() {
+                for (index, _) in sequence.counted().enumerate().filter(|(_, counted)| *counted) {
+                    let age = version.saturating_sub(sequence.trace.version_at(index));
+                    staleness.tokens += 1;
+                    staleness.sum += age;
+                    staleness.max = staleness.max.max(age);
+                }
             }
             staleness.episodes += 1;
-            staleness.mixed += usize::from(!trace.takeovers.is_empty());
+            let is_mixed = episode.sequences().any(|sequence| !sequence.trace.takeovers.is_empty());
+            staleness.mixed += usize::from(is_mixed);
         }
         staleness
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use basis_gym::episode::Episode;
+use basis_gym::program::ProgramConfig;
 use basis_gym::rollout::{Job, World};
 use basis_gym::stats::{Comparison, Evaluation};
 use basis_gym::task::Task;
@@ -37,6 +38,8 @@ pub struct Training<'a> {
     pub probes: &'a [Arc<Task>],
     /// Sandboxes and graders.
     pub world: &'a dyn World,
+    /// The program that acts with the turns of the policy; `None` for our own loop.
+    pub program: Option<&'a ProgramConfig>,
     /// The weights to start from; a checkpoint replaces them.
     pub engine: &'a mut dyn Engine,
     /// The weights to start from once more, never trained: needed when `kl` is above 0, else unused.
@@ -83,8 +86,21 @@ pub struct TrainReport {
 /// # Errors
 /// [`TrainError`]; whatever was recorded until then stays, and the same call goes on from there.
 pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
-    let Training { config, tasks, probes, world, engine, reference, sampler, renderer, log, checkpoints, stop, events } =
-        training;
+    let Training {
+        config,
+        tasks,
+        probes,
+        world,
+        program,
+        engine,
+        reference,
+        sampler,
+        renderer,
+        log,
+        checkpoints,
+        stop,
+        events,
+    } = training;
     config.check(&tasks.iter().map(|task| task.skill.as_str()).collect::<BTreeSet<_>>())?;
     let quota = |skill: &str| config.tasks.get(skill).copied().unwrap_or(config.tasks_per_skill);
     if tasks.iter().all(|task| quota(&task.skill) == 0) {
@@ -106,7 +122,7 @@ pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
     }
     let mixture = Mixture::new(tasks, &quota, config.curriculum, config.seed);
     let (workers, max_invalid) = (config.workers, config.max_invalid);
-    let stage = Stage { engine, renderer, world, log, events, stop, workers, max_invalid };
+    let stage = Stage { engine, renderer, world, program, log, events, stop, workers, max_invalid };
     let pairs = tasks.iter().map(|task| (task.id.as_str(), task.pair.as_str())).collect();
     let mut run = Run {
         config,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use basis_gym::episode::{Episode, Message, Observation, Role, TokenTrace, ToolCall};
+use basis_gym::episode::{Episode, Message, Observation, Role, Sequence, TokenTrace, ToolCall};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -54,7 +54,7 @@ pub fn sequence(episode: &Episode, renderer: &dyn Renderer) -> Option<Datum> {
         append(&mut trace, renderer.encode_reply(&step.reply), true);
         append(&mut trace, renderer.observations(&messages(&step.observations)), false);
     }
-    datum(&trace, 1.0, 0.0)
+    datum(Sequence { trace: &trace, from: 0 }, 1.0, 0.0)
 }
 
 /// Gives what is read a weight as well.

@@ -147,6 +147,7 @@ fn go_on(dir: &Path, start: &Path, bomb: &Bomb) -> TrainReport {
         tasks: &tasks(0, 12),
         probes: &tasks(12, 8),
         world: &Words,
+        program: None,
         engine: &mut Mined { inner: Local::open(start, 2).expect("opens"), bomb },
         reference: None,
         sampler: None,

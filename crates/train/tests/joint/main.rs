@@ -4,6 +4,7 @@ mod conflict;
 mod dying;
 mod learning;
 mod overlapping;
+mod programs;
 mod resuming;
 mod simulated;
 mod world;

@@ -113,6 +113,7 @@ fn said(task: &Task, answer: &str) -> Episode {
         submission: Submission::default(),
         grade: Grade::Scored(Score { reward: 0.0, code: String::new(), detail: String::new(), table: Vec::new() }),
         tokens: None,
+        program: None,
         acting: Duration::ZERO,
         grading: Duration::ZERO,
     }
@@ -186,6 +187,7 @@ pub(crate) fn run_on(
         tasks,
         probes,
         world: &Words,
+        program: None,
         engine,
         reference: None,
         sampler,

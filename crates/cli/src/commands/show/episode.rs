@@ -1,6 +1,6 @@
 //! One episode as a story: the task, each turn with what it led to, the submission, the grade.
 
-use basis_gym::episode::{End, Episode, FileChange, Grade, InvalidCause, Observation, Step, ToolCall};
+use basis_gym::episode::{End, Episode, FileChange, Grade, InvalidCause, Observation, ProgramRecord, Step, ToolCall};
 use basis_gym::store::EpisodeRow;
 
 use crate::printer::{Printer, Style};
@@ -27,6 +27,7 @@ pub(super) fn print(row: &EpisodeRow, episode: &Episode, full: bool, printer: &P
     view.heading(&format!("submission ({})", ended(episode.end)));
     view.text(&episode.submission.answer, "  ");
     episode.submission.files.iter().for_each(|change| view.file(change));
+    episode.program.iter().for_each(|program| view.program(program));
     view.grade(&episode.grade);
     view.costs(episode);
 }
@@ -95,6 +96,14 @@ impl View<'_> {
         }
     }
 
+    fn program(&self, program: &ProgramRecord) {
+        let ProgramRecord { outcome, turns, drifts, branches, output } = program;
+        self.heading(&format!("program: {outcome}"));
+        self.text(output, "  | ");
+        let more = branches.len() + 1;
+        self.printer.data(format_args!("  {turns} turns in {more} sequences of tokens, {drifts} with drift"));
+    }
+
     fn grade(&self, grade: &Grade) {
         match grade {
             Grade::Scored(score) => {
@@ -141,6 +150,8 @@ fn ended(end: Option<End>) -> &'static str {
         Some(End::Submitted) => "submitted",
         Some(End::TurnLimit) => "at the turn limit",
         Some(End::ContextFull) => "when the context was full",
+        Some(End::Crashed) => "when the agent's program failed",
+        Some(End::TimeLimit) => "when the agent's program was out of time",
         None => "the episode did not end by itself",
     }
 }

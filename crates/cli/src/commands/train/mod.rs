@@ -21,7 +21,7 @@ use crate::exit::{Failure, Kind, ResultExt};
 use crate::models::Service;
 use crate::packs::{self, Use};
 use crate::training_view::TrainingView;
-use crate::{models, results, verdicts};
+use crate::{models, programs, results, verdicts};
 
 /// Train one policy on all five skills at once by reinforcement learning
 ///
@@ -47,6 +47,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
     #[command(flatten)]
+    program: programs::Arguments,
+    #[command(flatten)]
     service: Service,
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         return Err(Failure::new(Kind::Usage, "`train.max_staleness` must be 0 with `--engine tinker`")
             .hint("rollouts overlap training only where this machine does both"));
     }
+    let program = arguments.program.config(context, None)?;
     let packs = training_packs(&arguments, &named, context)?;
     let probe_pack = match &arguments.probe_pack {
         Some(path) => Pack::open(path).kind(Kind::Input)?,
@@ -97,6 +100,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         tasks: &tasks,
         probes: &probes,
         world,
+        program: program.as_ref(),
         engine: engine.as_mut(),
         reference,
         sampler,
@@ -176,7 +180,7 @@ fn identity(arguments: &Arguments, model: &str, packs: &[Pack], probe_pack: &Pac
     let packs: Vec<String> = packs.iter().map(digest).collect();
     let reference = arguments.reference.as_ref().map_or(String::new(), |dir| format!(" towards {}", dir.display()));
     let skills = if arguments.skills.is_empty() { String::new() } else { arguments.skills.join(",") + " of " };
-    let service = arguments.service.identity();
+    let service = arguments.service.identity() + &arguments.program.identity();
     format!("# train model {model}{service}{reference} on {skills}{} and {}\n", packs.join("+"), digest(probe_pack))
 }
 

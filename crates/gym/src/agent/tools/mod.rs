@@ -8,6 +8,7 @@ mod refusal;
 mod registry;
 mod str_replace;
 
+pub(crate) use observation::shorten;
 pub(crate) use refusal::refusal;
 pub use registry::{Tool, names, parse};
 

@@ -9,7 +9,7 @@ pub(super) fn end_line(text: &mut String) {
 
 /// Keeps head and tail of `text` in at most `limit` bytes plus one line that says how many bytes are missing, of which
 /// `dropped` were never captured.
-pub(super) fn shorten(text: &str, dropped: u64, limit: usize) -> String {
+pub(crate) fn shorten(text: &str, dropped: u64, limit: usize) -> String {
     if text.len() <= limit && dropped == 0 {
         return text.to_owned();
     }

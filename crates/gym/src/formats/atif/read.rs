@@ -76,6 +76,7 @@ fn episode(trajectory: &Trajectory, number: usize) -> Result<Episode, String> {
                 "it was played elsewhere, and nobody graded it here".to_owned(),
             )),
             tokens,
+            program: None,
             acting: std::time::Duration::ZERO,
             grading: std::time::Duration::ZERO,
         });
@@ -91,6 +92,7 @@ fn episode(trajectory: &Trajectory, number: usize) -> Result<Episode, String> {
         submission: extra.submission,
         grade: extra.grade,
         tokens,
+        program: extra.program,
         acting: extra.acting,
         grading: extra.grading,
     })

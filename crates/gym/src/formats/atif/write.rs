@@ -8,7 +8,7 @@ use super::schema::{
 };
 use super::tokens;
 use crate::agent::tools;
-use crate::episode::{self, Episode, TokenTrace};
+use crate::episode::{self, Episode, ProgramRecord, TokenTrace};
 use crate::formats::Played;
 
 /// What stands in `extra.basis` of a trajectory.
@@ -32,6 +32,9 @@ pub(super) struct Extra {
     /// All tokens, when they do not fall into as many turns as there are steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tokens: Option<TokenTrace>,
+    /// What a program of somebody else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) program: Option<ProgramRecord>,
 }
 
 /// What stands in `extra.basis` of what a call gave.
@@ -76,6 +79,7 @@ pub(super) fn trajectory(played: &Played) -> Trajectory {
         weight_version: turns.as_ref().and(episode.tokens.as_ref()).map(|trace| trace.weight_version),
         rest,
         tokens: episode.tokens.clone().filter(|_| turns.is_none()),
+        program: episode.program.clone(),
     };
     Trajectory {
         schema_version: VERSION.to_owned(),

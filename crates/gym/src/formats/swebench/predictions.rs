@@ -123,6 +123,7 @@ fn episode(workshop: &Workshop, task: &Task, prediction: &Prediction, sample: u3
         submission,
         grade,
         tokens: None,
+        program: None,
         acting: Duration::ZERO,
         grading: start.elapsed(),
     })

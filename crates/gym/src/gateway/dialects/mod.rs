@@ -24,6 +24,13 @@ pub(super) struct Dialect {
     pub(super) events: fn(&Answer<'_>) -> Vec<Event>,
 }
 
+impl Dialect {
+    /// Whether it is spoken at this path. Clients differ in whether their address ends with the version.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        path == self.path || path == self.path.trim_start_matches("/v1")
+    }
+}
+
 /// An event, with its kind where the protocol has kinds.
 pub(super) type Event = (Option<&'static str>, String);
 

@@ -4,11 +4,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use ureq::http::{Response, Uri};
-use ureq::{Agent, Body, Proxy};
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 use super::HttpConfig;
 use super::failure::{Failure, excerpt};
+use crate::client::{self, Target};
 use crate::policy::PolicyError;
 
 /// Answers longer than this are not chat completions.
@@ -37,9 +38,17 @@ pub(super) enum Posted {
 
 impl Client {
     pub(super) fn new(config: &HttpConfig) -> Result<Self, PolicyError> {
+        let (agent, base) = client::agent(Target {
+            address: &config.base_url,
+            example: "http://localhost:8000/v1",
+            proxy: config.proxy.as_deref(),
+            connect: Duration::from_secs(10),
+            request: config.timeout,
+        })
+        .map_err(|error| PolicyError::Unavailable(error.to_string()))?;
         Ok(Self {
-            agent: agent(config)?,
-            url: url(&config.base_url)?,
+            agent,
+            url: format!("{base}/chat/completions"),
             authorization: config.api_key.as_ref().map(|key| format!("Bearer {key}")),
             timeout: config.timeout,
             attempts: config.attempts,
@@ -99,32 +108,6 @@ impl Client {
             (status, _) => Err(Failure::status(&self.url, status, body)),
         }
     }
-}
-
-fn url(base: &str) -> Result<String, PolicyError> {
-    let url = format!("{}/chat/completions", base.trim_end_matches('/'));
-    let has_scheme = base.starts_with("http://") || base.starts_with("https://");
-    match has_scheme && url.parse::<Uri>().is_ok() {
-        true => Ok(url),
-        false => {
-            let next = "give one such as `http://localhost:8000/v1`";
-            Err(PolicyError::Unavailable(format!("`{base}` is not a URL; {next}")))
-        }
-    }
-}
-
-fn agent(config: &HttpConfig) -> Result<Agent, PolicyError> {
-    let proxy = config.proxy.as_deref().map(Proxy::new).transpose();
-    let proxy = proxy.map_err(|error| PolicyError::Unavailable(format!("the proxy is not usable: {error}")))?;
-    let settings = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_connect(Some(Duration::from_secs(10)))
-        .timeout_global(Some(config.timeout))
-        // Set in any case: otherwise it would come from the environment.
-        .proxy(proxy);
-    Ok(Agent::new_with_config(settings.build()))
 }
 
 /// Some gateways wrap the failure of the server behind them in a success.

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use basis_gym::client::{self, Target};
 use serde_json::{Value, json};
 use ureq::http::Response;
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body};
 
 use super::TinkerConfig;
 use crate::engines::EngineError;
@@ -49,20 +50,15 @@ pub(super) enum Kept {
 
 impl Transport {
     pub(super) fn new(config: &TinkerConfig, notice: Notice) -> Result<Self, EngineError> {
-        let base = config.url.trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
-        if !(base.starts_with("http://") || base.starts_with("https://")) {
-            return Err(remote(format!("`{base}` is not a URL; give one such as `http://localhost:8000`")));
-        }
-        let proxy = config.proxy.as_deref().map(Proxy::new).transpose();
-        let proxy = proxy.map_err(|error| remote(format!("the proxy is not usable: {error}")))?;
-        let settings = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(Duration::from_secs(5)))
-            .timeout_global(Some(POLL + Duration::from_secs(15)))
-            // Set in any case: otherwise it would come from the environment.
-            .proxy(proxy);
-        let agent = Agent::new_with_config(settings.build());
+        let (agent, address) = client::agent(Target {
+            address: &config.url,
+            example: "http://localhost:8000",
+            proxy: config.proxy.as_deref(),
+            connect: Duration::from_secs(5),
+            request: POLL + Duration::from_secs(15),
+        })
+        .map_err(|error| remote(error.to_string()))?;
+        let base = address.trim_end_matches("/api/v1").to_owned();
         Ok(Self { agent, base, key: config.key.clone(), keys: AtomicU64::new(0), notice })
     }
 

@@ -1,0 +1,103 @@
+//! How servers of models are called: one set of rules for all who do.
+//!
+//! A status is never an error here, and a redirect is an answer like any other: following it would send prompts and keys to an
+//! address that nobody named. Proxies come from the caller, never from the environment.
+
+use std::time::Duration;
+
+use ureq::http::Uri;
+use ureq::{Agent, Proxy};
+
+/// Where a server is, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The address that the user gave.
+    pub address: &'a str,
+    /// What such an address looks like.
+    pub example: &'a str,
+    /// Address of an HTTP proxy.
+    pub proxy: Option<&'a str>,
+    /// Wall time until there is a connection.
+    pub connect: Duration,
+    /// Wall time of one request as a whole.
+    pub request: Duration,
+}
+
+/// Why a server cannot be called.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is none.
+    #[error("`{address}` is not a URL; give one such as `{example}`")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What was expected.
+        example: String,
+    },
+    /// The address of the proxy is none.
+    #[error("the proxy is not usable: {0}")]
+    Proxy(#[source] ureq::Error),
+}
+
+/// An agent for the server, and its address without a slash at the end. Nothing is sent yet.
+///
+/// # Errors
+/// [`ClientError`] when the address or the proxy is no URL.
+pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
+    let address = target.address.trim_end_matches('/').to_owned();
+    let has_scheme = address.starts_with("http://") || address.starts_with("https://");
+    if !has_scheme || address.parse::<Uri>().is_err() {
+        return Err(ClientError::Address { address, example: target.example.to_owned() });
+    }
+    let proxy = target.proxy.map(Proxy::new).transpose().map_err(ClientError::Proxy)?;
+    let settings = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(target.connect))
+        .timeout_global(Some(target.request))
+        // Set in any case: otherwise it would come from the environment.
+        .proxy(proxy);
+    Ok((Agent::new_with_config(settings.build()), address))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn target(address: &str) -> Target<'_> {
+        let (connect, request) = (Duration::from_secs(5), Duration::from_secs(5));
+        Target { address, example: "http://localhost:8000/v1", proxy: None, connect, request }
+    }
+
+    #[test]
+    fn a_redirect_is_an_answer_and_not_followed() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+        let address = format!("http://{}/v1/", listener.local_addr().expect("it is bound"));
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("somebody comes");
+            let _ = stream.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).expect("sent");
+        });
+        let (agent, base) = agent(target(&address)).expect("it is a URL");
+        assert!(!base.ends_with('/'));
+        let response = agent.get(&base).call().expect("an answer");
+        assert_eq!(response.status().as_u16(), 307);
+        answering.join().expect("did not panic");
+    }
+
+    #[test]
+    fn what_is_no_address_is_named_with_an_example() {
+        for address in ["localhost:8000", "http://a b", "ftp://x"] {
+            let error = agent(target(address)).expect_err("refused").to_string();
+            assert_eq!(error, format!("`{address}` is not a URL; give one such as `http://localhost:8000/v1`"));
+        }
+        let proxied = Target { proxy: Some("::"), ..target("http://localhost/v1") };
+        let error = agent(proxied).expect_err("refused").to_string();
+        assert!(error.starts_with("the proxy is not usable: "), "{error}");
+    }
+}
