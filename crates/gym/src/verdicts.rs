@@ -186,6 +186,14 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_depends_on_the_programs_of_the_language_of_its_task() {
+        let (_cache, workshop) = crate::testkit::workshop();
+        let of = |project: crate::project::Project| workshop.version(&project.tests);
+        assert_eq!(of(crate::testkit::project()), workshop.toolchains.python.version);
+        assert!(of(crate::testkit::rust_project()).starts_with("rustc "));
+    }
+
+    #[test]
     fn a_submission_that_was_judged_is_not_run_again_and_another_one_is() {
         let (directory, workshop, tasks) = tasks("edit");
         let skill = skills::find("edit").expect("a skill");

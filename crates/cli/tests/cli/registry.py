@@ -35,7 +35,21 @@ def archive(kind, name, version):
                 info.size = os.path.getsize(path)
                 with open(path, "rb") as data:
                     tar.addfile(info, data)
+        # Cargo takes no such archive.
+        if kind != "cargo":
+            evil(tar, KINDS[kind].format(name=name, version=version))
     return buffer.getvalue()
+
+
+def evil(tar, top):
+    """What leads out of the directory that an archive is unpacked into."""
+    for name in (top + "/../../evil", "/tmp/basis-evil", top + "/link/evil"):
+        info = tarfile.TarInfo(name)
+        info.size = 4
+        tar.addfile(info, io.BytesIO(b"evil"))
+    link = tarfile.TarInfo(top + "/link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/tmp"
+    tar.addfile(link)
 
 
 ARCHIVES = {}

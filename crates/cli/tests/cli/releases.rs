@@ -1,7 +1,7 @@
 //! From the releases of a package to gated tasks, in each language, with a registry on this machine.
 //!
 //! Two releases differ by a repair of one line, a repair that takes two lines in two functions, the same code in other words, and a new function that the
-//! tests import.
+//! tests import. Their archives also hold links and paths that lead elsewhere, and code that would run if anybody installed them.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -75,8 +75,9 @@ fn row(told: &str, name: &str) -> String {
     line[name.len()..].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Both repairs are told from everything else, and the tasks know from which release they are.
-fn check((told, pack): (String, Option<Pack>), locator: &str) {
+/// Both repairs are told from everything else, and the tasks know from which release they are. Nothing else happened.
+fn check(world: &World, source: &str, locator: &str) {
+    let (told, pack) = mined(world, source);
     assert!(told.starts_with("exit code 0"), "{told}");
     assert_eq!(row(&told, "candidate pairs of releases"), "1", "{told}");
     assert_eq!(row(&told, "bug records from releases"), "2", "{told}");
@@ -84,6 +85,8 @@ fn check((told, pack): (String, Option<Pack>), locator: &str) {
     let tasks = pack.unwrap().of_skill("edit");
     assert!(!tasks.is_empty(), "{told}");
     assert!(tasks.iter().all(|task| task.origin.locator == locator), "{tasks:?}");
+    assert!(!world.path().join("witness").exists(), "code of the package was run outside of a sandbox");
+    assert!(!std::path::Path::new("/tmp/basis-evil").exists(), "an archive led elsewhere");
 }
 
 const PYTHON: &str = "\
@@ -148,6 +151,7 @@ fn repairs_between_releases_of_a_python_package_become_gated_tasks() {
     let release = |version: &str, text: &str| {
         let files = [
             ("pyproject.toml", metadata(version)),
+            ("setup.py", format!("open({:?}, 'w')\n", world.path().join("witness"))),
             ("caps.py", text.to_owned()),
             ("test_caps.py", PYTHON_TESTS.to_owned()),
         ];
@@ -155,7 +159,7 @@ fn repairs_between_releases_of_a_python_package_become_gated_tasks() {
     };
     release("1.0.0", PYTHON);
     release("1.1.0", &newer);
-    check(mined(&world, "pypi:caps"), "caps==1.1.0");
+    check(&world, "pypi:caps", "caps==1.1.0");
 }
 
 const RUST: &str = "\
@@ -242,7 +246,7 @@ fn repairs_between_releases_of_a_crate_become_gated_tasks() {
     };
     release("1.0.0", RUST, "");
     release("1.1.0", &newer, RUST_INNER);
-    check(mined(&world, "crate:caps"), "caps@1.1.0");
+    check(&world, "crate:caps", "caps@1.1.0");
 }
 
 const SCRIPT: &str = "\
@@ -308,6 +312,12 @@ fn repairs_between_releases_of_an_npm_package_become_gated_tasks() {
         return;
     }
     let world = World::new();
+    let witness = world.path().join("witness");
+    let manifest = |version: &str| {
+        let touch = format!("touch {}", witness.display());
+        let scripts = serde_json::json!({ "preinstall": touch, "prepack": touch, "postinstall": touch });
+        serde_json::json!({ "name": "caps", "version": version, "scripts": scripts }).to_string()
+    };
     let newer = SCRIPT
         .replacen("return high", "return low", 1)
         .replacen("  return value;\n};\n\nexports.offset", "  return value * 2;\n};\n\nexports.offset", 1)
@@ -316,7 +326,7 @@ fn repairs_between_releases_of_an_npm_package_become_gated_tasks() {
         + "\nexports.twice = function twice(value) {\n  return value * 2;\n};\n";
     let release = |version: &str, text: &str| {
         let files = [
-            ("package.json", format!("{{\"name\": \"caps\", \"version\": \"{version}\"}}")),
+            ("package.json", manifest(version)),
             ("index.js", text.to_owned()),
             ("test/caps.test.js", SCRIPT_TESTS.to_owned()),
         ];
@@ -324,7 +334,7 @@ fn repairs_between_releases_of_an_npm_package_become_gated_tasks() {
     };
     release("1.0.0", SCRIPT);
     release("1.1.0", &newer);
-    check(mined(&world, "npm:caps"), "caps@1.1.0");
+    check(&world, "npm:caps", "caps@1.1.0");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn records(
         };
         parallel::in_order(&pairs, crew.workers, crew.stop, &examine, &mut |pair, outcomes| {
             seen += 1;
-            found.extend(take(pair, outcomes, made).into_iter().take(recipe.records - found.len()));
+            found.extend(take(pair, outcomes, recipe.records - found.len(), made));
             progress(found.len(), seen);
             found.len() < recipe.records
         });
@@ -55,14 +55,17 @@ fn pairs(line: &Line, newest: &str, count: usize) -> (Vec<Pair>, Option<String>)
     (pairs, None)
 }
 
-/// Counts what came of a pair, and gives its records.
-fn take(pair: &Pair, outcomes: Vec<Result<BugRecord, Held>>, made: &mut Yield) -> Vec<BugRecord> {
+/// Counts what came of a pair, and gives its first records. What it has beyond them is as if it had not been tried.
+fn take(pair: &Pair, outcomes: Vec<Result<BugRecord, Held>>, most: usize, made: &mut Yield) -> Vec<BugRecord> {
     let stages = [At::CandidatePair, At::BuildablePair];
     let whole = outcomes.iter().find_map(|outcome| outcome.as_ref().err().filter(|held| stages.contains(&held.at)));
     made.passed(&stages, whole);
     let name = format!("releases {} to {}", pair.older, pair.newer);
     let mut records = Vec::new();
     for outcome in outcomes {
+        if records.len() == most {
+            break;
+        }
         let held = outcome.as_ref().err();
         if held.is_none_or(|held| held.at == At::Releases) {
             made.passed(&[At::Releases], held);

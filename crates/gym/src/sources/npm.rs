@@ -138,8 +138,10 @@ fn run(command: &mut Command) -> Result<String, String> {
         true => Ok(text(&output.stdout)),
         false => {
             let told = text(&output.stderr);
-            let line =
-                told.lines().find(|line| line.contains("error") && !line.contains(" code ")).unwrap_or("npm fails");
+            let line = told
+                .lines()
+                .find(|line| line.contains("error") && !line.contains(" code ") && line.trim() != "npm error")
+                .unwrap_or("npm fails");
             Err(line.trim().to_owned())
         }
     }

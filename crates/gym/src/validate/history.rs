@@ -45,7 +45,8 @@ pub fn try_fix(lab: &Lab, fix: &Fix) -> Result<Shown, Rejection> {
     let buggy = [healthy.clone(), lab.layers.layer(&fix.buggy)?, lab.layers.layer(&fix.tests_buggy)?];
     let after = lab.run(&[healthy, tests], &fix.tests)?;
     if after.outcomes.is_empty() || !after.health.believable() {
-        return Err(Rejection::NothingCaptured(after.health.detail()));
+        let told = if after.health == Health::Sound { "none of them ran".to_owned() } else { after.health.detail() };
+        return Err(Rejection::NothingCaptured(told));
     }
     let with_tests = lab.run(&buggy, &fix.tests)?;
     match (&with_tests.health, &after.health) {

@@ -33,7 +33,7 @@ const MOST_LEFT_OUT: usize = 10;
 /// Wall time of a run of tests at least: what runs away is ended by its processor time, and a busy machine must not reject a task.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Make a pack of gated tasks from a package with tests, from its history or from its releases
+/// Make a pack of gated tasks from a package with tests, its history or its releases
 ///
 /// The package's own code only ever runs in sandboxes. What is rejected is counted with its reason.
 #[derive(clap::Args)]

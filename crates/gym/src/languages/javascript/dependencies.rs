@@ -201,8 +201,10 @@ fn npm(toolchain: &Toolchain, directory: &Path, arguments: &[&str]) -> std::io::
         true => Ok(()),
         false => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            let told =
-                text.lines().find(|line| line.contains("error") && !line.contains("code")).unwrap_or("npm fails");
+            let told = text
+                .lines()
+                .find(|line| line.contains("error") && !line.contains("code") && line.trim() != "npm error")
+                .unwrap_or("npm fails");
             Err(std::io::Error::other(told.trim().to_owned()))
         }
     }

@@ -177,12 +177,16 @@ fn what_a_crate_depends_on_is_built_before_and_used_offline() {
     let (_directory, workshop) = testkit::workshop();
     let mut project = testkit::rust_project();
     let manifest =
-        format!("{}\n[dependencies]\nitoa = \"1.0\"\n", project.tree.text("Cargo.toml").expect("a manifest"));
+        format!("{}\n[dependencies]\nitoa = \">=0.4\"\n", project.tree.text("Cargo.toml").expect("a manifest"));
     let toolchain = super::Toolchain::discover(&workshop.toolchains.search_path).expect("whoever tests has one");
-    let lock = match super::resolve(&workshop.layers, &toolchain, &manifest) {
-        Ok(lock) => lock,
+    let lock = match super::resolve(&workshop.layers, &toolchain, &manifest, None) {
+        Ok((lock, _)) => lock,
         Err(error) => return eprintln!("skipped: {error}"),
     };
+    let (dated, kept) =
+        super::resolve(&workshop.layers, &toolchain, &manifest, Some("2020-01-01")).expect("it is known");
+    // An older cargo, or a registry that does not say when its crates were published, gives the versions of today.
+    assert_eq!(dated.contains("version = \"0.4.4\""), kept.is_some(), "{dated}");
     project.tree.insert("Cargo.toml", manifest.clone());
     project.tree.insert("Cargo.lock", lock.clone());
     project.tests.requirements = vec![manifest, lock];

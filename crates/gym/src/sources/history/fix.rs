@@ -1,14 +1,15 @@
 //! A commit taken apart: healthy tree, buggy files, tests that changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::changed::{Changes, changed_tests};
 use super::places::{Version, places};
 use super::report::{self, Secrets};
 use crate::calendar::{date, next_month};
 use crate::languages::rust::RustError;
-use crate::languages::{self, Anatomy, Class, Language, Toolchains};
-use crate::project::{Origin, Project, Revision, is_conftest};
-use crate::record::{Place, TestId};
+use crate::languages::{self, Class, Language, Toolchains};
+use crate::project::{Origin, Project, Revision};
+use crate::record::Place;
 use crate::sources::git::{Changed, Commit, Repository};
 use crate::sources::{Find, SourceError, layout, project};
 use crate::tree::{LayerStore, Tree};
@@ -214,55 +215,6 @@ fn healthy(site: &Site, commit: &Commit, base: &Tree, sources: &Sources) -> Resu
     }
     sources.code.iter().for_each(|source| tree.insert(source.path.clone(), source.after.as_str()));
     Ok(tree.with(&sources.tests))
-}
-
-/// Files with changed tests on three trees.
-#[derive(Default)]
-struct Changes {
-    after: Tree,
-    buggy: Tree,
-    before: Tree,
-}
-
-/// The files whose tests changed, without the tests that were left alone; whole files where only what tests use was changed, or where
-/// they do not stand alone.
-fn changed_tests(
-    language: &dyn Language,
-    commit: &Commit,
-    (project, buggy, base): (&Project, &Tree, &Tree),
-) -> Changes {
-    let anatomy = language.anatomy();
-    let mut changes = Changes::default();
-    let changed = commit.changes.iter().filter_map(|changed| changed.path.as_deref());
-    for path in changed.filter(|path| !is_conftest(path) && project.tests.files.iter().any(|file| file == path)) {
-        let (Some(new), old) = (project.tree.text(path), base.text(path).unwrap_or_default()) else { continue };
-        let is_same = match anatomy.class(path) {
-            Class::Source => anatomy.inner_tests(old) == anatomy.inner_tests(new),
-            _ => anatomy.same_code(path, old, new),
-        };
-        if is_same {
-            continue;
-        }
-        let without = |text: &str| stripped(language, text, &same_tests(anatomy, path, old, new));
-        changes.after.insert(path, without(new));
-        changes.buggy.insert(path, without(buggy.text(path).unwrap_or(new)));
-        if !anatomy.tests(old).is_empty() {
-            changes.before.insert(path, without(old));
-        }
-    }
-    changes
-}
-
-/// The tests of a file that are the same on both sides.
-fn same_tests(anatomy: &dyn Anatomy, path: &str, old: &str, new: &str) -> Vec<TestId> {
-    let known: BTreeMap<String, &str> = anatomy.tests(old).into_iter().collect();
-    let new = anatomy.tests(new).into_iter();
-    new.filter(|(name, body)| known.get(name) == Some(body)).map(|(name, _)| format!("{path}::{name}")).collect()
-}
-
-fn stripped(language: &dyn Language, text: &str, tests: &[TestId]) -> String {
-    let left = language.anatomy().tests_stand_alone().then(|| language.remove_tests(text, tests)).flatten();
-    left.unwrap_or_else(|| text.to_owned())
 }
 
 /// What a report must not tell: the files of the repair, and what only the repaired code has.
