@@ -107,7 +107,7 @@ fn what_was_sampled_for_a_program_is_trained_on_once() {
     }
     // Only groups in which the reward differs teach; of them every sampled token counts once.
     let differs = |group: &&Vec<&Episode>| group.iter().any(|episode| episode.reward() != group[0].reward());
-    let counted = |episode: &&&Episode| episode.sequences().map(|it| it.counted().filter(|it| *it).count()).sum();
+    let counted = |episode: &&&Episode| episode.sequences().map(|it| it.counted().filter(|it| *it).count()).sum::<usize>();
     let expected: usize = groups.values().filter(differs).flatten().map(|it| counted(&it)).sum();
     assert!(expected > 0, "some group has signal");
     assert_eq!(trained, Some(expected as f64));
