@@ -64,7 +64,7 @@ fn mined(world: &World, source: &str) -> (String, Option<Pack>) {
         ("npm_config_cache", cache.as_str()),
         ("CARGO_HOME", cargo.as_str()),
     ];
-    let arguments = ["mine", source, "--bugs", "releases", "--skills", "edit", "--out", "pack"];
+    let arguments = ["mine", source, "--bugs", "releases", "--skills", "bugfix,bugfix_multi", "--out", "pack"];
     let told = world.run_with(&arguments, &environment);
     (told, Pack::open(&world.path().join("pack")).ok())
 }
@@ -82,7 +82,8 @@ fn check(world: &World, source: &str, locator: &str) {
     assert_eq!(row(&told, "candidate pairs of releases"), "1", "{told}");
     assert_eq!(row(&told, "bug records from releases"), "2", "{told}");
     assert!(told.contains("no further releases"), "{told}");
-    let tasks = pack.unwrap().of_skill("edit");
+    let pack = pack.unwrap();
+    let tasks: Vec<_> = ["bugfix", "bugfix_multi"].iter().flat_map(|skill| pack.of_skill(skill)).collect();
     assert!(!tasks.is_empty(), "{told}");
     assert!(tasks.iter().all(|task| task.origin.locator == locator), "{tasks:?}");
     assert!(!world.path().join("witness").exists(), "code of the package was run outside of a sandbox");
