@@ -10,6 +10,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ use crate::engines::{Engine, EngineError, Next, SampleQueue, SampleRequest, Samp
 pub struct Batcher {
     state: Mutex<State>,
     arrived: Condvar,
+    /// How many listen to single tokens: mostly nobody, and then no token takes the lock.
+    listening: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -26,6 +29,8 @@ struct State {
     waiting: VecDeque<SampleRequest>,
     /// Where the answers go, by request id. Dropping a sender wakes its receiver with an error.
     answers: HashMap<u64, mpsc::SyncSender<Answer>>,
+    /// Where single tokens go while they are sampled, by request id.
+    listeners: HashMap<u64, mpsc::Sender<u32>>,
     next_id: u64,
     /// Version of the weights that the engine has.
     version: u64,
@@ -54,7 +59,7 @@ impl Batcher {
     /// An open, empty queue in front of an engine with weights of this version.
     pub fn new(version: u64) -> Self {
         let state = State { version, announced: version, ..State::default() };
-        Self { state: Mutex::new(state), arrived: Condvar::new() }
+        Self { state: Mutex::new(state), arrived: Condvar::new(), listening: AtomicUsize::new(0) }
     }
 
     /// Hands in a request and waits for its answer. The id of the request is set here.
@@ -62,7 +67,26 @@ impl Batcher {
     /// # Errors
     /// The reason for which the queue was closed.
     pub fn ask(&self, request: SampleRequest) -> Result<Answer, String> {
-        let answer = self.submit(request)?;
+        self.wait(&self.submit(request, None)?)
+    }
+
+    /// The same, and tells `heard` of each token as soon as it is sampled, as far as the engine tells.
+    ///
+    /// # Errors
+    /// Those of [`Batcher::ask`].
+    pub fn ask_hearing(&self, request: SampleRequest, heard: &mut dyn FnMut(u32)) -> Result<Answer, String> {
+        let (sender, tokens) = mpsc::channel();
+        self.listening.fetch_add(1, Ordering::Relaxed);
+        let answer = self.submit(request, Some(sender));
+        if answer.is_ok() {
+            // It ends when the request is finished or given up.
+            tokens.into_iter().for_each(heard);
+        }
+        self.listening.fetch_sub(1, Ordering::Relaxed);
+        self.wait(&answer?)
+    }
+
+    fn wait(&self, answer: &mpsc::Receiver<Answer>) -> Result<Answer, String> {
         answer
             .recv()
             .map_err(|_| self.lock().closed.clone().unwrap_or_else(|| "the engine dropped a request".to_owned()))
@@ -72,15 +96,20 @@ impl Batcher {
     pub fn close(&self, reason: &str) {
         let mut state = self.lock();
         state.closed.get_or_insert_with(|| reason.to_owned());
-        let State { waiting, answers, .. } = &mut *state;
-        waiting.drain(..).for_each(|request| drop(answers.remove(&request.id)));
+        let State { waiting, answers, listeners, .. } = &mut *state;
+        for request in waiting.drain(..) {
+            listeners.remove(&request.id);
+            answers.remove(&request.id);
+        }
         self.arrived.notify_all();
     }
 
     /// Closes the queue and gives up what the engine had taken: nobody will finish it.
     pub fn abandon(&self, reason: &str) {
         self.close(reason);
-        self.lock().answers.clear();
+        let mut state = self.lock();
+        state.listeners.clear();
+        state.answers.clear();
     }
 
     /// Announces the weights of `version` in `dir`, after waiting until those announced before are loaded.
@@ -119,7 +148,11 @@ impl Batcher {
         state.busy + state.busy_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    fn submit(&self, mut request: SampleRequest) -> Result<mpsc::Receiver<Answer>, String> {
+    fn submit(
+        &self,
+        mut request: SampleRequest,
+        listener: Option<mpsc::Sender<u32>>,
+    ) -> Result<mpsc::Receiver<Answer>, String> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             return Err(reason.clone());
@@ -129,6 +162,7 @@ impl Batcher {
         state.next_id += 1;
         state.busy_since.get_or_insert_with(Instant::now);
         state.answers.insert(request.id, sender);
+        state.listeners.extend(listener.map(|listener| (request.id, listener)));
         state.waiting.push_back(request);
         self.arrived.notify_all();
         Ok(receiver)
@@ -163,6 +197,7 @@ impl SampleQueue for Batcher {
     fn finish(&self, id: u64, sampled: Sampled) {
         let mut state = self.lock();
         let sender = state.answers.remove(&id);
+        state.listeners.remove(&id);
         let version = state.version;
         if state.answers.is_empty() {
             let elapsed = state.busy_since.take().map_or(Duration::ZERO, |since| since.elapsed());
@@ -172,6 +207,16 @@ impl SampleQueue for Batcher {
         if let Some(sender) = sender {
             // The asking thread may be gone; then nobody needs the answer.
             let _ = sender.send(Answer { sampled, version });
+        }
+    }
+
+    fn token(&self, id: u64, token: u32) {
+        if self.listening.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        if let Some(listener) = self.lock().listeners.get(&id) {
+            // The asking thread may be gone.
+            let _ = listener.send(token);
         }
     }
 }
@@ -267,6 +312,36 @@ mod tests {
                 assert_eq!(answer.sampled.tokens, [token]);
             }
             batcher.close("done");
+        });
+    }
+
+    #[test]
+    fn whoever_listens_hears_the_own_tokens_before_the_answer() {
+        let batcher = Batcher::new(0);
+        let heard = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            let listening =
+                scope.spawn(|| batcher.ask_hearing(request(1), &mut |token| heard.lock().unwrap().push(token)));
+            let Next::Request(one) = batcher.next(true) else { panic!("there is a request") };
+            let other = scope.spawn(|| batcher.ask(request(2)));
+            let Next::Request(two) = batcher.next(true) else { panic!("there is a request") };
+            for token in [7, 8] {
+                batcher.token(one.id, token);
+                batcher.token(two.id, 90 + token);
+            }
+            // Nothing is finished yet.
+            while heard.lock().unwrap().len() < 2 {
+                std::thread::yield_now();
+            }
+            assert_eq!(*heard.lock().unwrap(), [7, 8]);
+            let sampled = Sampled { tokens: vec![7, 8], logprobs: vec![0.0; 2], stopped: true };
+            batcher.finish(one.id, sampled.clone());
+            batcher.finish(two.id, sampled);
+            assert!(listening.join().expect("does not panic").is_ok() && other.join().expect("does not panic").is_ok());
+            let waiting = scope.spawn(|| batcher.ask_hearing(request(3), &mut |_| {}));
+            let Next::Request(_) = batcher.next(true) else { panic!("there is a request") };
+            batcher.abandon("out of memory");
+            assert_eq!(waiting.join().expect("does not panic"), Err("out of memory".to_owned()));
         });
     }
 

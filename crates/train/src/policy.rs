@@ -136,8 +136,17 @@ impl Shared {
 
     /// Waits for the answer to a request.
     pub(crate) fn ask(&self, request: SampleRequest) -> Result<Answer, String> {
+        self.timed(|| self.batcher.ask(request))
+    }
+
+    /// The same, and tells of each token when it is sampled.
+    pub(crate) fn ask_hearing(&self, request: SampleRequest, heard: &mut dyn FnMut(u32)) -> Result<Answer, String> {
+        self.timed(|| self.batcher.ask_hearing(request, heard))
+    }
+
+    fn timed(&self, ask: impl FnOnce() -> Result<Answer, String>) -> Result<Answer, String> {
         let start = Instant::now();
-        let answer = self.batcher.ask(request)?;
+        let answer = ask()?;
         let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.waited_nanos.fetch_add(waited, Ordering::Relaxed);
         self.sampled_tokens.fetch_add(answer.sampled.tokens.len() as u64, Ordering::Relaxed);

@@ -72,6 +72,11 @@ impl Tokenizer {
         self.inner.get_added_vocabulary().get_vocab().get(name).copied()
     }
 
+    /// Whether an id is that of a control token.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id)
+    }
+
     /// Ids in all.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)

@@ -14,6 +14,7 @@ use crate::batcher::Answer;
 use crate::engines::{Engine, EngineError, SampleRequest};
 use crate::policy::{SamplingOptions, Shared, with_policy};
 use crate::renderer::Renderer;
+use crate::tokenizer::Tokenizer;
 
 /// Runs `body` with an upstream that samples from `engine` on a thread of its own; returns what `body` gave, and how sampling ended.
 pub fn with_upstream<T>(
@@ -49,15 +50,17 @@ impl Upstream for EngineUpstream {
     }
 
     fn chat(&self, ask: &Ask<'_>) -> Result<Turn, UpstreamError> {
-        let prompt = prompt(self.shared.renderer.as_ref(), ask).map_err(|reason| UpstreamError::new(400, reason))?;
-        let sampled = self.sample(&prompt, ask.sampling)?;
-        let usage = (prompt.len(), sampled.ids.len());
-        let reply = self.shared.renderer.parse(&sampled.ids);
-        let turn = self.asked.load(Ordering::Relaxed);
-        let call = |(at, call): (usize, &ToolCall)| named(format!("call_{turn}_{at}"), call);
-        let calls = reply.calls.iter().enumerate().map(call).collect();
-        let message = gateway::Message { calls, ..gateway::Message::new(Speaker::Assistant, reply.text) };
-        Ok(Turn { message, prompt, sampled, usage })
+        self.turn(ask, |prompt| self.sample(prompt, ask.sampling))
+    }
+
+    fn chat_telling(&self, ask: &Ask<'_>, said: &mut dyn FnMut(&str)) -> Result<Turn, UpstreamError> {
+        self.turn(ask, |prompt| {
+            let tokenizer = self.shared.renderer.tokenizer();
+            let mut telling = Telling::default();
+            let request = self.request(prompt, ask.sampling)?;
+            let answer = self.shared.ask_hearing(request, &mut |id| said(telling.hear(id, tokenizer)));
+            sampled(answer)
+        })
     }
 
     fn generate(&self, ids: &[u32], sampling: &Sampling) -> Result<gateway::Sampled, UpstreamError> {
@@ -75,7 +78,28 @@ impl Upstream for EngineUpstream {
 }
 
 impl EngineUpstream {
+    /// The turn that `sample` makes of the prompt.
+    fn turn(
+        &self,
+        ask: &Ask<'_>,
+        sample: impl FnOnce(&[u32]) -> Result<gateway::Sampled, UpstreamError>,
+    ) -> Result<Turn, UpstreamError> {
+        let prompt = prompt(self.shared.renderer.as_ref(), ask).map_err(|reason| UpstreamError::new(400, reason))?;
+        let sampled = sample(&prompt)?;
+        let usage = (prompt.len(), sampled.ids.len());
+        let reply = self.shared.renderer.parse(&sampled.ids);
+        let turn = self.asked.load(Ordering::Relaxed);
+        let call = |(at, call): (usize, &ToolCall)| named(format!("call_{turn}_{at}"), call);
+        let calls = reply.calls.iter().enumerate().map(call).collect();
+        let message = gateway::Message { calls, ..gateway::Message::new(Speaker::Assistant, reply.text) };
+        Ok(Turn { message, prompt, sampled, usage })
+    }
+
     fn sample(&self, prompt: &[u32], sampling: &Sampling) -> Result<gateway::Sampled, UpstreamError> {
+        sampled(self.shared.ask(self.request(prompt, sampling)?))
+    }
+
+    fn request(&self, prompt: &[u32], sampling: &Sampling) -> Result<SampleRequest, UpstreamError> {
         let options = &self.shared.options;
         let context = options.context;
         let room = context.saturating_sub(prompt.len());
@@ -94,7 +118,7 @@ impl EngineUpstream {
             ));
         }
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        let request = SampleRequest {
+        Ok(SampleRequest {
             id: 0,
             prompt: prompt.to_vec(),
             session: self.shared.new_session(),
@@ -103,10 +127,42 @@ impl EngineUpstream {
             temperature: sampling.temperature.unwrap_or(options.temperature),
             stop: [self.shared.renderer.stop_ids(), sampling.stop_ids.clone()].concat(),
             seed: sampling.seed.unwrap_or(number),
-        };
-        let Answer { sampled, version } = self.shared.ask(request).map_err(|reason| UpstreamError::new(503, reason))?;
-        let (ids, logprobs) = (sampled.tokens, sampled.logprobs);
-        Ok(gateway::Sampled { ids, logprobs, is_cut: !sampled.stopped, version })
+        })
+    }
+}
+
+fn sampled(answer: Result<Answer, String>) -> Result<gateway::Sampled, UpstreamError> {
+    let Answer { sampled, version } = answer.map_err(|reason| UpstreamError::new(503, reason))?;
+    let (ids, logprobs) = (sampled.tokens, sampled.logprobs);
+    Ok(gateway::Sampled { ids, logprobs, is_cut: !sampled.stopped, version })
+}
+
+/// The text of a turn that is still being sampled, as far as it is sure: up to the first control token, without the bytes of
+/// half a letter, and without space at its end, which the turn may turn out not to have.
+#[derive(Default)]
+struct Telling {
+    ids: Vec<u32>,
+    text: String,
+    told: usize,
+    is_over: bool,
+}
+
+impl Telling {
+    /// What can be told after another id.
+    fn hear(&mut self, id: u32, tokenizer: &Tokenizer) -> &str {
+        let from = self.told;
+        self.is_over |= tokenizer.is_special(id);
+        if !self.is_over {
+            self.ids.push(id);
+            let text = tokenizer.decode(&self.ids);
+            let sure = text.trim_end_matches(char::REPLACEMENT_CHARACTER).trim_end();
+            // Nothing that was told is taken back.
+            if sure.len() > self.told && sure.starts_with(&self.text[..self.told]) {
+                self.told = sure.len();
+                self.text = sure.to_owned();
+            }
+        }
+        &self.text[from..self.told]
     }
 }
 
@@ -201,6 +257,18 @@ mod tests {
         let seen = renderer.observations(&[Message { role: Role::Tool, content: "it".to_owned() }]);
         assert_eq!(trace.ids, [&prompt[..], &turn, &seen, &turn].concat());
         assert!(episodes.len() == 1 && session.knows(chain::of(trace)));
+    }
+
+    #[test]
+    fn text_is_told_letter_by_letter_and_calls_are_not() {
+        let renderer = renderer();
+        let bash = ToolCall::Bash { command: "ls".to_owned() };
+        let reply = Reply { text: "a ü  b \n".to_owned(), calls: vec![bash], malformed: None };
+        let mut telling = Telling::default();
+        let ids = renderer.encode_reply(&reply);
+        let told: Vec<String> = ids.iter().map(|id| telling.hear(*id, renderer.tokenizer()).to_owned()).collect();
+        assert_eq!(told.concat(), "a ü  b", "{told:?}");
+        assert!(told.iter().filter(|text| !text.is_empty()).count() >= 3, "{told:?}");
     }
 
     #[test]

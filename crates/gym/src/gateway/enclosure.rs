@@ -133,6 +133,8 @@ impl Counted {
             if state.given >= most || state.asked >= most.saturating_mul(4).saturating_add(16) {
                 state.is_used_up = true;
                 let message = format!("the {most} turns of this episode are used up; end with what there is");
+                drop(state);
+                std::thread::sleep(PAUSE);
                 return Err(UpstreamError::new(403, message));
             }
             state.asked += 1;
@@ -167,6 +169,10 @@ impl Upstream for Arc<Counted> {
 
     fn chat(&self, ask: &Ask<'_>) -> Result<Turn, UpstreamError> {
         self.turn(ask.sampling, |sampling| self.upstream.chat(&Ask { sampling, ..*ask }))
+    }
+
+    fn chat_telling(&self, ask: &Ask<'_>, said: &mut dyn FnMut(&str)) -> Result<Turn, UpstreamError> {
+        self.turn(ask.sampling, |sampling| self.upstream.chat_telling(&Ask { sampling, ..*ask }, said))
     }
 
     fn generate(&self, ids: &[u32], sampling: &Sampling) -> Result<Sampled, UpstreamError> {

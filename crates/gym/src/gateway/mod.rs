@@ -7,6 +7,7 @@
 //!
 //! The gateway samples nothing itself and grades nothing: an [`Upstream`] gives turns, whoever runs the agent gives the reward.
 
+mod asking;
 pub mod chain;
 mod conversation;
 mod dialects;
@@ -34,7 +35,8 @@ pub use upstream::{Ask, Sampled, Sampling, Turn, Upstream, UpstreamError};
 
 use crate::episode::{Episode, TokenTrace};
 use crate::serve::{Handler, Request, Response};
-use dialects::{Answer, Asked, Dialect, anthropic, generate};
+use asking::Asking;
+use dialects::{Dialect, anthropic, generate};
 
 /// Where episodes of sessions that ended go.
 pub type Keep = Box<dyn Fn(Vec<Episode>) -> Result<(), String> + Send + Sync>;
@@ -45,7 +47,7 @@ const LONGEST_NAME: usize = 128;
 
 /// See the module.
 pub struct Gateway {
-    upstream: Box<dyn Upstream>,
+    upstream: Arc<dyn Upstream>,
     /// What every request must bring, if anything: `<key>` or `<key>:<session>`.
     key: Option<String>,
     keep: Option<Keep>,
@@ -56,7 +58,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway in front of an upstream.
     pub fn new(upstream: Box<dyn Upstream>, key: Option<String>, keep: Option<Keep>) -> Self {
-        Self { upstream, key, keep, sessions: Mutex::default(), answers: AtomicU64::new(0) }
+        Self { upstream: upstream.into(), key, keep, sessions: Mutex::default(), answers: AtomicU64::new(0) }
     }
 
     /// The session of this name, which begins when it is first named.
@@ -99,33 +101,25 @@ impl Gateway {
                 _ => Err(Response::error(405, &format!("`{method}` of a session; expected GET or DELETE"))),
             };
         }
-        match dialects::ALL.iter().find(|dialect| dialect.is_at(path)) {
+        match dialects::ALL.into_iter().find(|dialect| dialect.is_at(path)) {
             Some(dialect) if method == "POST" => self.converse(dialect, name, &body(request)?),
             Some(_) => Err(Response::error(405, &format!("`{method} {path}`; expected POST"))),
             None => Err(Response::error(404, &format!("there is no `{method} {path}` here; {}", endpoints()))),
         }
     }
 
-    fn converse(&self, dialect: &Dialect, name: &str, body: &Value) -> Result<Response, Response> {
+    fn converse(&self, dialect: &'static Dialect, name: &str, body: &Value) -> Result<Response, Response> {
         let session = self.session(name);
         let asked = (dialect.parse)(body, &lock(&session)).map_err(|reason| Response::error(400, &reason))?;
         if asked.messages.is_empty() {
             return Err(Response::error(400, "there are no messages; expected at least one of a user"));
         }
-        // Not locked while it is sampled: branches of one session may go on at the same time.
-        let (known, covered) = lock(&session).known(&asked.messages);
-        let Asked { messages, tools, sampling, .. } = &asked;
-        let turn = self.upstream.chat(&Ask { messages, tools, known: &known, covered, sampling }).map_err(failed)?;
-        let id = self.answer_id(name);
-        let chain = lock(&session).keep(&id, &asked.messages, &turn);
-        let model = self.upstream.model();
-        let answer =
-            Answer { id: &id, model: &model, created: now(), turn: &turn, asked: &asked, chain: chain.as_deref() };
-        if !asked.stream {
-            return Ok(Response::json(200, &(dialect.answer)(&answer)));
+        let (upstream, id, is_stream) = (self.upstream.clone(), self.answer_id(name), asked.stream);
+        let asking = Asking { upstream, session, id, created: now(), asked };
+        match is_stream {
+            false => asking.whole(dialect).map(|answer| Response::json(200, &answer)).map_err(failed),
+            true => Ok(Response::events(move |out| asking.tell(dialect, out).map(|error| error.map(failed)))),
         }
-        let events = (dialect.events)(&answer);
-        Ok(Response::events(move |out| events.iter().try_for_each(|(kind, data)| out.send(*kind, data))))
     }
 
     fn generate(&self, name: &str, body: &Value) -> Result<Response, Response> {

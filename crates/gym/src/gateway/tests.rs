@@ -14,6 +14,8 @@ type Asked = Arc<Mutex<Vec<(Vec<u32>, usize)>>>;
 struct Letters {
     asked: Asked,
     says: Mutex<Vec<Message>>,
+    /// Tells what it says in pieces, and breaks off after so many of them, if at all.
+    pieces: Option<usize>,
     /// Whether it reads earlier turns anew, in other ids, as servers without ids do.
     forgets: bool,
 }
@@ -51,6 +53,18 @@ impl Upstream for Letters {
         Ok(Turn { message, prompt, sampled: Sampled { ids, logprobs, is_cut: false, version: 3 }, usage })
     }
 
+    fn chat_telling(&self, ask: &Ask<'_>, said: &mut dyn FnMut(&str)) -> Result<Turn, UpstreamError> {
+        let turn = self.chat(ask)?;
+        let Some(pieces) = self.pieces else { return Ok(turn) };
+        for (at, piece) in turn.message.text.trim_end().split_inclusive(' ').enumerate() {
+            if at == pieces {
+                return Err(UpstreamError::new(503, "the engine stopped"));
+            }
+            said(piece);
+        }
+        Ok(turn)
+    }
+
     fn generate(&self, ids: &[u32], sampling: &Sampling) -> Result<Sampled, UpstreamError> {
         let ids: Vec<u32> = ids.iter().copied().take(sampling.max_tokens.unwrap_or(2)).collect();
         Ok(Sampled { logprobs: vec![-0.5; ids.len()], ids, is_cut: true, version: 3 })
@@ -71,7 +85,7 @@ type Asks = Arc<Mutex<Vec<(Vec<u32>, usize)>>>;
 fn gateway(mut says: Vec<Message>) -> (Gateway, Asks) {
     says.reverse();
     let asked = Asks::default();
-    let upstream = Letters { asked: asked.clone(), says: Mutex::new(says), forgets: false };
+    let upstream = Letters { asked: asked.clone(), says: Mutex::new(says), pieces: None, forgets: false };
     (Gateway::new(Box::new(upstream), None, None), asked)
 }
 
@@ -153,7 +167,8 @@ fn an_agent_that_changes_history_makes_a_branch_and_drift() {
 
 #[test]
 fn a_server_that_reads_the_same_messages_otherwise_is_caught() {
-    let upstream = Letters { asked: Asks::default(), says: Mutex::new(vec![said("d"), said("abc")]), forgets: true };
+    let upstream =
+        Letters { asked: Asks::default(), says: Mutex::new(vec![said("d"), said("abc")]), pieces: None, forgets: true };
     let gateway = Gateway::new(Box::new(upstream), None, None);
     let user = json!({"role": "user", "content": "do"});
     post(&gateway, "/v1/chat/completions", &json!({"messages": [user]}));
@@ -242,8 +257,12 @@ fn ids_go_in_and_out_and_are_part_of_the_session() {
 #[test]
 fn a_session_that_ends_becomes_episodes_with_its_reward() {
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let upstream =
-        Letters { asked: Asks::default(), says: Mutex::new(vec![said("done"), called("a", "ls")]), forgets: false };
+    let upstream = Letters {
+        asked: Asks::default(),
+        says: Mutex::new(vec![said("done"), called("a", "ls")]),
+        pieces: None,
+        forgets: false,
+    };
     let into = kept.clone();
     let keep: Keep = Box::new(move |episodes| {
         lock(&into).extend(episodes);
@@ -298,11 +317,71 @@ fn what_is_asked_wrong_is_named_with_the_next_step() {
 
 #[test]
 fn a_key_opens_the_gateway_and_names_the_session() {
-    let upstream = Letters { asked: Asks::default(), says: Mutex::new(vec![said("a"), said("b")]), forgets: false };
+    let upstream =
+        Letters { asked: Asks::default(), says: Mutex::new(vec![said("a"), said("b")]), pieces: None, forgets: false };
     let gateway = Gateway::new(Box::new(upstream), Some("secret".to_owned()), None);
     let body = json!({"messages": [{"role": "user", "content": "do"}]});
     let status = |key: &str| send(&gateway, "POST", "/v1/chat/completions", key, &body).0;
     assert_eq!([status("other"), status("secretx"), status("secret:s2"), status("secret")], [401, 401, 200, 200]);
     let (_, list) = send(&gateway, "GET", "/sessions", "secret", &json!({}));
     assert_eq!(list, r#"[{"session":"default","turns":1},{"session":"s2","turns":1}]"#);
+}
+
+/// The events of a streamed turn in a dialect, as kinds and data.
+fn streamed(path: &str, pieces: usize, says: Message) -> (u16, Vec<(String, Value)>) {
+    let upstream =
+        Letters { asked: Asks::default(), says: Mutex::new(vec![says]), pieces: Some(pieces), forgets: false };
+    let gateway = Gateway::new(Box::new(upstream), None, None);
+    let user = json!([{"role": "user", "content": "do"}]);
+    let body = json!({"messages": user, "input": user, "max_tokens": 9, "stream": true});
+    let (status, text) = send(&gateway, "POST", path, "s1", &body);
+    let mut kind = String::new();
+    let mut events = Vec::new();
+    for line in text.lines() {
+        // Events come in chunks, whose lengths stand between them.
+        if let Some(named) = line.strip_prefix("event: ") {
+            kind = named.to_owned();
+        } else if let Some(data) = line.strip_prefix("data: ") {
+            events.push((std::mem::take(&mut kind), serde_json::from_str(data).unwrap_or_else(|_| json!(data))));
+        }
+    }
+    (status, events)
+}
+
+#[test]
+fn what_is_said_is_told_piece_by_piece_in_every_dialect() {
+    let says = || called("one two three\n", "ls");
+    let (_, chat) = streamed("/v1/chat/completions", 9, says());
+    let content: Vec<&str> = chat.iter().filter_map(|(_, it)| it["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(content, ["", "one ", "two ", "three", "\n"]);
+    assert_eq!(chat.iter().filter(|(_, it)| it["choices"][0]["delta"]["role"].is_string()).count(), 1);
+    assert_eq!(chat.iter().filter(|(_, it)| it["choices"][0]["delta"]["tool_calls"].is_array()).count(), 1);
+    let (_, anthropic) = streamed("/v1/messages", 9, says());
+    let kinds: Vec<&str> = anthropic.iter().map(|(kind, _)| kind.trim_start_matches("content_block_")).collect();
+    let text = ["start", "delta", "delta", "delta", "delta", "stop"];
+    let expected = [&["message_start"][..], &text, &["start", "delta", "stop"], &["message_delta", "message_stop"]];
+    assert_eq!(kinds, expected.concat());
+    assert_eq!(anthropic[10].1["usage"], json!({"input_tokens": 3, "output_tokens": ids(&says()).len()}));
+    let (_, responses) = streamed("/v1/responses", 9, says());
+    let deltas: Vec<&Value> =
+        responses.iter().filter(|(kind, _)| kind.ends_with("text.delta")).map(|(_, it)| &it["delta"]).collect();
+    assert_eq!(deltas, ["one ", "two ", "three", "\n"]);
+    let numbers: Vec<u64> = responses.iter().filter_map(|(_, it)| it["sequence_number"].as_u64()).collect();
+    assert_eq!(numbers, (0..responses.len() as u64).collect::<Vec<_>>());
+    let (kind, whole) = responses.last().expect("it ends");
+    assert_eq!(
+        (kind.as_str(), &whole["response"]["output"][0]["content"][0]["text"]),
+        ("response.completed", &json!("one two three\n"))
+    );
+}
+
+#[test]
+fn a_turn_that_breaks_off_is_an_error_in_the_stream_and_one_that_never_began_a_status() {
+    let (status, chat) = streamed("/v1/chat/completions", 1, said("one two"));
+    assert_eq!((status, &chat[2].1["error"]["message"]), (200, &json!("the engine stopped")));
+    let (_, anthropic) = streamed("/v1/messages", 1, said("one two"));
+    assert_eq!(anthropic.last().map(|(kind, _)| kind.as_str()), Some("error"));
+    let (_, responses) = streamed("/v1/responses", 1, said("one two"));
+    assert_eq!(responses.last().map(|(_, it)| &it["message"]), Some(&json!("the engine stopped")));
+    assert_eq!(streamed("/v1/messages", 0, said("one two")).0, 503);
 }

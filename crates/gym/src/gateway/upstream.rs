@@ -18,6 +18,16 @@ pub trait Upstream: Send + Sync {
     /// [`UpstreamError`] with the status that the client gets.
     fn chat(&self, ask: &Ask<'_>) -> Result<Turn, UpstreamError>;
 
+    /// The same, and tells `said` each piece of what is said as soon as it is sampled; those who know only whole turns tell nothing.
+    /// What was told is the beginning of the turn's text.
+    ///
+    /// # Errors
+    /// As [`Upstream::chat`].
+    fn chat_telling(&self, ask: &Ask<'_>, said: &mut dyn FnMut(&str)) -> Result<Turn, UpstreamError> {
+        let _ = said;
+        self.chat(ask)
+    }
+
     /// What continues some ids.
     ///
     /// # Errors

@@ -245,7 +245,12 @@ mod tests {
             match request.path.as_str() {
                 "/stream" => Response::events(|events| {
                     events.send(None, "one")?;
-                    events.send(Some("kind"), "two")
+                    events.send(Some("kind"), "two").map(|()| None)
+                }),
+                "/refused" => Response::events(|_| Ok(Some(Response::error(400, "no")))),
+                "/broken" => Response::events(|events| {
+                    events.send(None, "one")?;
+                    Ok(Some(Response::error(400, "no")))
                 }),
                 _ => Response::json(
                     200,
@@ -297,6 +302,14 @@ mod tests {
         let answer = exchange("GET /stream HTTP/1.1\r\nconnection: close\r\n\r\n");
         assert!(answer.contains("content-type: text/event-stream"), "{answer}");
         assert!(answer.ends_with("b\r\ndata: one\n\n\r\n17\r\nevent: kind\ndata: two\n\n\r\n0\r\n\r\n"), "{answer:?}");
+    }
+
+    #[test]
+    fn a_stream_that_never_began_has_a_status_and_one_that_did_is_broken_off() {
+        let refused = exchange("GET /refused HTTP/1.1\r\nconnection: close\r\n\r\n");
+        assert!(refused.starts_with("HTTP/1.1 400 Bad Request") && refused.contains("\"message\":\"no\""), "{refused}");
+        let broken = exchange("GET /broken HTTP/1.1\r\n\r\n");
+        assert!(broken.starts_with("HTTP/1.1 200") && broken.ends_with("data: one\n\n\r\n"), "{broken:?}");
     }
 
     #[test]

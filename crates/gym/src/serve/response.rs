@@ -12,7 +12,7 @@ pub struct Response {
     body: Body,
 }
 
-type Telling = Box<dyn FnOnce(&mut Events<'_>) -> io::Result<()> + Send>;
+type Telling = Box<dyn FnOnce(&mut Events<'_>) -> io::Result<Option<Response>> + Send>;
 
 enum Body {
     Whole(Vec<u8>),
@@ -22,6 +22,8 @@ enum Body {
 /// Server-sent events.
 pub struct Events<'a> {
     out: &'a mut dyn Write,
+    /// Until the first event, or the end.
+    head: Option<String>,
 }
 
 impl Events<'_> {
@@ -30,6 +32,9 @@ impl Events<'_> {
     /// # Errors
     /// When the client has gone.
     pub fn send(&mut self, kind: Option<&str>, data: &str) -> io::Result<()> {
+        if let Some(head) = self.head.take() {
+            self.out.write_all(head.as_bytes())?;
+        }
         let kind = kind.map_or_else(String::new, |kind| format!("event: {kind}\n"));
         let text = format!("{kind}data: {data}\n\n");
         write!(self.out, "{:x}\r\n{text}\r\n", text.len())?;
@@ -54,8 +59,8 @@ impl Response {
         Self::json(status, &json!({"error": {"message": message, "type": kind, "code": status}, "detail": message}))
     }
 
-    /// A stream of events.
-    pub fn events(send: impl FnOnce(&mut Events<'_>) -> io::Result<()> + Send + 'static) -> Self {
+    /// A stream of events. If there is another answer instead of the first event, that is the answer; after one it breaks the stream off.
+    pub fn events(send: impl FnOnce(&mut Events<'_>) -> io::Result<Option<Response>> + Send + 'static) -> Self {
         Self { status: 200, kind: "text/event-stream", headers: Vec::new(), body: Body::Events(Box::new(send)) }
     }
 
@@ -74,15 +79,18 @@ impl Response {
     /// Status and body, for those who ask without a socket.
     #[cfg(test)]
     pub(crate) fn into_parts(self) -> (u16, String) {
+        let status = self.status;
         let bytes = match self.body {
             Body::Whole(bytes) => bytes,
             Body::Events(send) => {
                 let mut bytes = Vec::new();
-                send(&mut Events { out: &mut bytes }).expect("memory takes everything");
-                bytes
+                match send(&mut Events { out: &mut bytes, head: None }).expect("memory takes everything") {
+                    Some(other) => return other.into_parts(),
+                    None => bytes,
+                }
             }
         };
-        (self.status, String::from_utf8(bytes).expect("answers are text"))
+        (status, String::from_utf8(bytes).expect("answers are text"))
     }
 
     pub(super) fn write(self, out: &mut dyn Write, stay: bool, with_body: bool) -> io::Result<()> {
@@ -103,9 +111,13 @@ impl Response {
             }
             Body::Events(send) => {
                 head += "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
-                out.write_all(head.as_bytes())?;
-                send(&mut Events { out })?;
-                out.write_all(b"0\r\n\r\n")?;
+                let mut events = Events { out, head: Some(head) };
+                let other = send(&mut events)?;
+                match (other, events.head.take()) {
+                    (Some(other), Some(_)) => return other.write(out, stay, with_body),
+                    (Some(_), None) => return Err(io::Error::other("the stream was broken off")),
+                    (None, head) => out.write_all(format!("{}0\r\n\r\n", head.unwrap_or_default()).as_bytes())?,
+                }
             }
         }
         out.flush()

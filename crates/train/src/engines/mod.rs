@@ -143,6 +143,11 @@ pub trait SampleQueue: Sync {
     fn next(&self, wait: bool) -> Next;
     /// Hands back the result of the request with this `id`.
     fn finish(&self, id: u64, sampled: Sampled);
+    /// Tells of an id that was just sampled for the request with this `id`, for those who do not want to wait for the result. An engine
+    /// that knows only whole results tells nothing.
+    fn token(&self, id: u64, token: u32) {
+        let _ = (id, token);
+    }
 }
 
 /// Answer of [`SampleQueue::next`].

@@ -107,8 +107,10 @@ fn what_was_sampled_for_a_program_is_trained_on_once() {
     }
     // Only groups in which the reward differs teach; of them every sampled token counts once.
     let differs = |group: &&Vec<&Episode>| group.iter().any(|episode| episode.reward() != group[0].reward());
-    let counted = |episode: &&&Episode| episode.sequences().map(|it| it.counted().filter(|it| *it).count()).sum::<usize>();
-    let expected: usize = groups.values().filter(differs).flatten().map(|it| counted(&it)).sum();
+    let counted = |episode: &Episode| -> usize {
+        episode.sequences().map(|sequence| sequence.counted().filter(|counted| *counted).count()).sum()
+    };
+    let expected: usize = groups.values().filter(differs).flatten().map(|episode| counted(episode)).sum();
     assert!(expected > 0, "some group has signal");
     assert_eq!(trained, Some(expected as f64));
     // The weights of the start give every sampled id the log-probability that was recorded, whatever the program asked for.

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Asked, Dialect, Event, object, sampling};
+use super::{About, Answer, Asked, Dialect, Event, object, rest, sampling};
 use crate::gateway::conversation::{Call, Message, Speaker, text};
 use crate::gateway::session::Session;
 
 /// The line of the registry.
-pub(in crate::gateway) const DIALECT: Dialect = Dialect { path: "/v1/messages", parse, answer, events };
+pub(in crate::gateway) const DIALECT: Dialect =
+    Dialect { path: "/v1/messages", parse, answer, begin, say, end, broken, write };
 
 fn parse(body: &Value, _: &Session) -> Result<Asked, String> {
     let given = body["messages"].as_array().ok_or("`messages` is missing, expected a list")?;
@@ -82,42 +83,77 @@ fn content(answer: &Answer<'_>) -> Vec<Value> {
     let message = &answer.turn.message;
     let said =
         (!message.text.is_empty() || message.calls.is_empty()).then(|| json!({"type": "text", "text": message.text}));
-    let call =
-        |call: &Call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.arguments)});
     said.into_iter().chain(message.calls.iter().map(call)).collect()
 }
 
-fn answer(answer: &Answer<'_>) -> Value {
-    let (input, output) = answer.turn.usage;
-    json!({"id": answer.id, "type": "message", "role": "assistant", "model": answer.model, "content": content(answer),
-        "stop_reason": stop_reason(answer), "stop_sequence": null, "usage": {"input_tokens": input, "output_tokens": output}})
+fn call(call: &Call) -> Value {
+    json!({"type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.arguments)})
 }
 
-fn events(answer: &Answer<'_>) -> Vec<Event> {
-    let mut begun = self::answer(answer);
-    let (stop_reason, output) = (begun["stop_reason"].take(), begun["usage"]["output_tokens"].take());
-    begun["content"] = json!([]);
-    begun["usage"]["output_tokens"] = json!(0);
-    let mut events = vec![("message_start", json!({"message": begun}))];
-    for (index, block) in content(answer).into_iter().enumerate() {
-        let (empty, delta) = match block["type"].as_str() {
-            Some("text") => (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": block["text"]})),
-            _ => {
-                let mut empty = block.clone();
-                empty["input"] = json!({});
-                (empty, json!({"type": "input_json_delta", "partial_json": block["input"].to_string()}))
-            }
-        };
-        events.push(("content_block_start", json!({"index": index, "content_block": empty})));
-        events.push(("content_block_delta", json!({"index": index, "delta": delta})));
-        events.push(("content_block_stop", json!({"index": index})));
+fn message(about: &About<'_>, content: &[Value], usage: (usize, usize)) -> Value {
+    json!({"id": about.id, "type": "message", "role": "assistant", "model": about.model, "content": content,
+        "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": usage.0, "output_tokens": usage.1}})
+}
+
+fn answer(answer: &Answer<'_>) -> Value {
+    let mut whole = message(&answer.about, &content(answer), answer.turn.usage);
+    whole["stop_reason"] = json!(stop_reason(answer));
+    whole
+}
+
+fn begin(about: &About<'_>, prompt: usize) -> Vec<Event> {
+    vec![("message_start", json!({"message": message(about, &[], (prompt, 0))}))]
+}
+
+fn start(index: usize, block: Value) -> Event {
+    ("content_block_start", json!({"index": index, "content_block": block}))
+}
+
+fn delta(index: usize, delta: Value) -> Event {
+    ("content_block_delta", json!({"index": index, "delta": delta}))
+}
+
+fn stop(index: usize) -> Event {
+    ("content_block_stop", json!({"index": index}))
+}
+
+/// Text is the first block.
+fn say(_: &About<'_>, text: &str, is_first: bool) -> Vec<Event> {
+    let begun = is_first.then(|| start(0, json!({"type": "text", "text": ""})));
+    begun.into_iter().chain([delta(0, json!({"type": "text_delta", "text": text}))]).collect()
+}
+
+fn end(answer: &Answer<'_>, told: &str) -> Vec<Event> {
+    let message = &answer.turn.message;
+    let has_text = !message.text.is_empty() || message.calls.is_empty();
+    let rest = rest(answer, told);
+    let mut events = Vec::new();
+    if has_text {
+        if told.is_empty() || !rest.is_empty() {
+            events.extend(say(&answer.about, rest, told.is_empty()));
+        }
+        events.push(stop(0));
     }
-    let delta = json!({"stop_reason": stop_reason, "stop_sequence": null});
-    events.push(("message_delta", json!({"delta": delta, "usage": {"output_tokens": output}})));
+    for (own, index) in message.calls.iter().zip(usize::from(has_text)..) {
+        let block = call(own);
+        let mut empty = block.clone();
+        empty["input"] = json!({});
+        let arguments = json!({"type": "input_json_delta", "partial_json": block["input"].to_string()});
+        events.extend([start(index, empty), delta(index, arguments), stop(index)]);
+    }
+    let (input, output) = answer.turn.usage;
+    let ended = json!({"stop_reason": stop_reason(answer), "stop_sequence": null});
+    let usage = json!({"input_tokens": input, "output_tokens": output});
+    events.push(("message_delta", json!({"delta": ended, "usage": usage})));
     events.push(("message_stop", json!({})));
-    let whole = |(kind, mut value): (&'static str, Value)| {
-        value["type"] = json!(kind);
-        (Some(kind), value.to_string())
-    };
-    events.into_iter().map(whole).collect()
+    events
+}
+
+fn broken(reason: &str) -> Vec<Event> {
+    vec![("error", json!({"error": {"type": "api_error", "message": reason}}))]
+}
+
+fn write((kind, mut data): Event, _: usize) -> (Option<&'static str>, String) {
+    data["type"] = json!(kind);
+    (Some(kind), data.to_string())
 }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Asked, Dialect, Event, logprobs, sampling};
+use super::{About, Answer, Asked, Dialect, Event, logprobs, rest, sampling};
 use crate::gateway::conversation::{Call, Message, Speaker, text};
 use crate::gateway::session::Session;
 
 /// The line of the registry.
-pub(super) const DIALECT: Dialect = Dialect { path: "/v1/chat/completions", parse, answer, events };
+pub(super) const DIALECT: Dialect =
+    Dialect { path: "/v1/chat/completions", parse, answer, begin, say, end, broken, write };
 
 fn parse(body: &Value, _: &Session) -> Result<Asked, String> {
     if body["n"].as_u64().is_some_and(|n| n != 1) {
@@ -90,7 +91,8 @@ fn usage(answer: &Answer<'_>) -> Value {
 
 fn answer(answer: &Answer<'_>) -> Value {
     let mut choice = json!({"index": 0, "message": wire(&answer.turn.message), "finish_reason": finish(answer)});
-    let mut whole = json!({"id": answer.id, "object": "chat.completion", "created": answer.created, "model": answer.model,
+    let mut whole = json!({"id": answer.about.id, "object": "chat.completion", "created": answer.about.created,
+        "model": answer.about.model,
         "usage": usage(answer)});
     add_tokens(answer, &mut whole, &mut choice);
     whole["choices"] = json!([choice]);
@@ -98,10 +100,10 @@ fn answer(answer: &Answer<'_>) -> Value {
 }
 
 fn add_tokens(answer: &Answer<'_>, whole: &mut Value, choice: &mut Value) {
-    if answer.asked.logprobs {
+    if answer.about.asked.logprobs {
         choice["logprobs"] = json!({"content": logprobs(answer.turn)});
     }
-    if answer.asked.ids {
+    if answer.about.asked.ids {
         choice["token_ids"] = json!(answer.turn.sampled.ids);
         whole["prompt_token_ids"] = json!(answer.turn.prompt);
     }
@@ -110,33 +112,52 @@ fn add_tokens(answer: &Answer<'_>, whole: &mut Value, choice: &mut Value) {
     }
 }
 
-fn events(answer: &Answer<'_>) -> Vec<Event> {
-    let base = || json!({"id": answer.id, "object": "chat.completion.chunk", "created": answer.created, "model": answer.model});
-    let chunk = |delta: Value, finish: Option<&str>| {
-        let mut chunk = base();
-        chunk["choices"] = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
-        chunk
-    };
-    let message = &answer.turn.message;
-    let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), None)];
-    if !message.text.is_empty() {
-        chunks.push(chunk(json!({"content": message.text}), None));
-    }
-    for (index, own) in message.calls.iter().enumerate() {
+fn base(about: &About<'_>) -> Value {
+    json!({"id": about.id, "object": "chat.completion.chunk", "created": about.created, "model": about.model})
+}
+
+fn chunk(about: &About<'_>, delta: Value, finish: Option<&str>) -> Event {
+    let mut chunk = base(about);
+    chunk["choices"] = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+    ("", chunk)
+}
+
+fn begin(about: &About<'_>, _: usize) -> Vec<Event> {
+    vec![chunk(about, json!({"role": "assistant", "content": ""}), None)]
+}
+
+fn say(about: &About<'_>, text: &str, _: bool) -> Vec<Event> {
+    vec![chunk(about, json!({"content": text}), None)]
+}
+
+fn end(answer: &Answer<'_>, told: &str) -> Vec<Event> {
+    let about = &answer.about;
+    let rest = rest(answer, told);
+    let mut chunks = if rest.is_empty() { Vec::new() } else { say(about, rest, told.is_empty()) };
+    for (index, own) in answer.turn.message.calls.iter().enumerate() {
         let mut delta = call(own);
         delta["index"] = json!(index);
-        chunks.push(chunk(json!({"tool_calls": [delta]}), None));
+        chunks.push(chunk(about, json!({"tool_calls": [delta]}), None));
     }
-    let mut last = chunk(json!({}), Some(finish(answer)));
+    let (kind, mut last) = chunk(about, json!({}), Some(finish(answer)));
     let mut choice = last["choices"][0].take();
     add_tokens(answer, &mut last, &mut choice);
     last["choices"] = json!([choice]);
-    chunks.push(last);
-    if answer.asked.usage {
-        let mut chunk = base();
+    chunks.push((kind, last));
+    if about.asked.usage {
+        let mut chunk = base(about);
         (chunk["choices"], chunk["usage"]) = (json!([]), usage(answer));
-        chunks.push(chunk);
+        chunks.push(("", chunk));
     }
-    let texts = chunks.into_iter().map(|chunk| chunk.to_string()).chain(["[DONE]".to_owned()]);
-    texts.map(|text| (None, text)).collect()
+    chunks.push(("", json!("[DONE]")));
+    chunks
+}
+
+fn broken(reason: &str) -> Vec<Event> {
+    vec![("", json!({"error": {"message": reason, "type": "server_error"}})), ("", json!("[DONE]"))]
+}
+
+/// The last line is no JSON.
+fn write((_, data): Event, _: usize) -> (Option<&'static str>, String) {
+    (None, data.as_str().map_or_else(|| data.to_string(), str::to_owned))
 }

@@ -20,8 +20,16 @@ pub(super) struct Dialect {
     pub(super) parse: fn(&Value, &Session) -> Result<Asked, String>,
     /// The answer as a whole.
     pub(super) answer: fn(&Answer<'_>) -> Value,
-    /// The same as events with their kinds.
-    pub(super) events: fn(&Answer<'_>) -> Vec<Event>,
+    /// The events before anything is said, after a prompt of so many tokens, if that is known.
+    pub(super) begin: fn(&About<'_>, usize) -> Vec<Event>,
+    /// The events of a piece of text, which may be the first.
+    pub(super) say: fn(&About<'_>, &str, bool) -> Vec<Event>,
+    /// The events that are left when the turn is there and this text was told.
+    pub(super) end: fn(&Answer<'_>, &str) -> Vec<Event>,
+    /// The events of a turn that came to nothing for this reason.
+    pub(super) broken: fn(&str) -> Vec<Event>,
+    /// How an event is sent that is the so-manieth: its kind, if the protocol sends kinds, and its data.
+    pub(super) write: fn(Event, usize) -> (Option<&'static str>, String),
 }
 
 impl Dialect {
@@ -31,8 +39,8 @@ impl Dialect {
     }
 }
 
-/// An event, with its kind where the protocol has kinds.
-pub(super) type Event = (Option<&'static str>, String);
+/// An event with its kind.
+pub(super) type Event = (&'static str, Value);
 
 /// All protocols with conversations.
 pub(super) const ALL: [&Dialect; 3] = [&chat::DIALECT, &anthropic::DIALECT, &responses::DIALECT];
@@ -53,16 +61,27 @@ pub(super) struct Asked {
     pub(super) logprobs: bool,
 }
 
-/// What an answer is made from.
-pub(super) struct Answer<'a> {
+/// What is known of an answer before there is one.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
     pub(super) id: &'a str,
     pub(super) model: &'a str,
     /// Seconds since 1970.
     pub(super) created: u64,
-    pub(super) turn: &'a Turn,
     pub(super) asked: &'a Asked,
+}
+
+/// What an answer is made from.
+pub(super) struct Answer<'a> {
+    pub(super) about: About<'a>,
+    pub(super) turn: &'a Turn,
     /// The head of the chain, if tokens are known.
     pub(super) chain: Option<&'a str>,
+}
+
+/// What was not told yet of a turn's text.
+fn rest<'a>(answer: &Answer<'a>, told: &str) -> &'a str {
+    answer.turn.message.text.strip_prefix(told).unwrap_or_default()
 }
 
 /// Reads what the protocols call alike.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Asked, Dialect, Event, sampling};
+use super::{About, Answer, Asked, Dialect, Event, rest, sampling};
 use crate::gateway::conversation::{Call, Message, Speaker, text};
 use crate::gateway::session::Session;
 
 /// The line of the registry.
-pub(super) const DIALECT: Dialect = Dialect { path: "/v1/responses", parse, answer, events };
+pub(super) const DIALECT: Dialect = Dialect { path: "/v1/responses", parse, answer, begin, say, end, broken, write };
 
 fn parse(body: &Value, session: &Session) -> Result<Asked, String> {
     let mut messages: Vec<Message> = match body["previous_response_id"].as_str() {
@@ -76,13 +76,19 @@ fn item(at: usize, value: &Value, messages: &mut Vec<Message>) -> Result<(), Str
     Ok(())
 }
 
+fn part(text: &str) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": []})
+}
+
+/// The item of what is said.
+fn item_of(about: &About<'_>, content: &[Value], status: &str) -> Value {
+    json!({"type": "message", "id": format!("msg_{}", about.id), "role": "assistant", "status": status, "content": content})
+}
+
 fn output(answer: &Answer<'_>) -> Vec<Value> {
     let message = &answer.turn.message;
-    let said = (!message.text.is_empty() || message.calls.is_empty()).then(|| {
-        let content = json!([{"type": "output_text", "text": message.text, "annotations": []}]);
-        json!({"type": "message", "id": format!("msg_{}", answer.id), "role": "assistant", "status": "completed",
-            "content": content})
-    });
+    let said = (!message.text.is_empty() || message.calls.is_empty())
+        .then(|| item_of(&answer.about, &[part(&message.text)], "completed"));
     let call = |call: &Call| {
         json!({"type": "function_call", "id": format!("fc_{}", call.id), "call_id": call.id, "name": call.name,
             "arguments": call.arguments, "status": "completed"})
@@ -97,24 +103,48 @@ fn output(answer: &Answer<'_>) -> Vec<Value> {
     items
 }
 
+/// A response without anything in it yet.
+fn empty(about: &About<'_>) -> Value {
+    json!({"id": about.id, "object": "response", "created_at": about.created, "model": about.model,
+        "status": "in_progress", "incomplete_details": null,
+        "error": null, "instructions": null, "metadata": {}, "output": [], "parallel_tool_calls": true,
+        "temperature": about.asked.sampling.temperature, "tool_choice": "auto", "tools": [],
+        "top_p": about.asked.sampling.top_p, "usage": null})
+}
+
 fn answer(answer: &Answer<'_>) -> Value {
     let (input, output) = answer.turn.usage;
     let is_cut = answer.turn.sampled.is_cut;
-    json!({"id": answer.id, "object": "response", "created_at": answer.created, "model": answer.model,
-        "status": if is_cut { "incomplete" } else { "completed" },
-        "incomplete_details": if is_cut { json!({"reason": "max_output_tokens"}) } else { Value::Null },
-        "error": null, "instructions": null, "metadata": {}, "output": self::output(answer), "parallel_tool_calls": true,
-        "temperature": answer.asked.sampling.temperature, "tool_choice": "auto", "tools": [],
-        "top_p": answer.asked.sampling.top_p,
-        "usage": {"input_tokens": input, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": output,
-            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": input + output}})
+    let mut whole = empty(&answer.about);
+    whole["status"] = json!(if is_cut { "incomplete" } else { "completed" });
+    whole["incomplete_details"] = if is_cut { json!({"reason": "max_output_tokens"}) } else { Value::Null };
+    whole["output"] = json!(self::output(answer));
+    whole["usage"] = json!({"input_tokens": input, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": input + output});
+    whole
 }
 
-fn events(answer: &Answer<'_>) -> Vec<Event> {
-    let whole = self::answer(answer);
-    let mut begun = whole.clone();
-    (begun["status"], begun["output"], begun["usage"]) = (json!("in_progress"), json!([]), Value::Null);
-    let mut events = vec![("response.created", json!({"response": begun}))];
+fn begin(about: &About<'_>, _: usize) -> Vec<Event> {
+    vec![("response.created", json!({"response": empty(about)}))]
+}
+
+/// What is said is the first item.
+fn say(about: &About<'_>, text: &str, is_first: bool) -> Vec<Event> {
+    let item = item_of(about, &[], "in_progress");
+    let id = item["id"].clone();
+    let mut events = Vec::new();
+    if is_first {
+        events.push(("response.output_item.added", json!({"output_index": 0, "item": item})));
+        let begun = json!({"output_index": 0, "item_id": id, "content_index": 0, "part": part("")});
+        events.push(("response.content_part.added", begun));
+    }
+    let delta = json!({"output_index": 0, "item_id": id, "content_index": 0, "delta": text, "logprobs": []});
+    events.push(("response.output_text.delta", delta));
+    events
+}
+
+fn end(answer: &Answer<'_>, told: &str) -> Vec<Event> {
+    let mut events = Vec::new();
     for (index, item) in output(answer).into_iter().enumerate() {
         let at = json!({"output_index": index, "item_id": item["id"]});
         let with = |more: Value| {
@@ -122,24 +152,33 @@ fn events(answer: &Answer<'_>) -> Vec<Event> {
             more.as_object().into_iter().flatten().for_each(|(key, own)| value[key] = own.clone());
             value
         };
-        events.push(("response.output_item.added", with(json!({"item": item}))));
         if item["type"] == "message" {
-            let part = &item["content"][0];
-            events.push(("response.content_part.added", with(json!({"content_index": 0, "part": part}))));
-            events.push(("response.output_text.delta", with(json!({"content_index": 0, "delta": part["text"]}))));
-            events.push(("response.output_text.done", with(json!({"content_index": 0, "text": part["text"]}))));
+            let (part, rest) = (&item["content"][0], rest(answer, told));
+            if told.is_empty() || !rest.is_empty() {
+                events.extend(say(&answer.about, rest, told.is_empty()));
+            }
+            let done = json!({"content_index": 0, "text": part["text"], "logprobs": []});
+            events.push(("response.output_text.done", with(done)));
             events.push(("response.content_part.done", with(json!({"content_index": 0, "part": part}))));
         } else {
+            let mut begun = item.clone();
+            (begun["arguments"], begun["status"]) = (json!(""), json!("in_progress"));
+            events.push(("response.output_item.added", with(json!({"item": begun}))));
             events.push(("response.function_call_arguments.delta", with(json!({"delta": item["arguments"]}))));
             events.push(("response.function_call_arguments.done", with(json!({"arguments": item["arguments"]}))));
         }
         events.push(("response.output_item.done", with(json!({"item": item}))));
     }
     let last = if answer.turn.sampled.is_cut { "response.incomplete" } else { "response.completed" };
-    events.push((last, json!({"response": whole})));
-    let numbered = |(number, (kind, mut value)): (usize, (&'static str, Value))| {
-        (value["type"], value["sequence_number"]) = (json!(kind), json!(number));
-        (Some(kind), value.to_string())
-    };
-    events.into_iter().enumerate().map(numbered).collect()
+    events.push((last, json!({"response": self::answer(answer)})));
+    events
+}
+
+fn broken(reason: &str) -> Vec<Event> {
+    vec![("error", json!({"code": "server_error", "message": reason, "param": null}))]
+}
+
+fn write((kind, mut data): Event, number: usize) -> (Option<&'static str>, String) {
+    (data["type"], data["sequence_number"]) = (json!(kind), json!(number));
+    (Some(kind), data.to_string())
 }

@@ -100,6 +100,7 @@ impl Decoder<'_> {
             let (temperature, uniform) = (sequence.request.temperature, sequence.uniform());
             let choice = time(Work::Choosing, || choose(logits, temperature, uniform, &mut self.weights))
                 .ok_or(EngineError::NotFinite { what: "the model's output" })?;
+            self.queue.token(sequence.request.id, choice.id);
             if sequence.push(choice, self.model.config.max_position_embeddings) {
                 done.push(index);
             }
