@@ -9,6 +9,8 @@ use basis_gym::store::StoreError;
 use basis_sandbox::SandboxError;
 use basis_train::engines::EngineError;
 
+use crate::printer::Printer;
+
 /// Shown at the end of `basis --help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -42,7 +44,11 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    fn number(self) -> u8 {
+        match self {
             Self::Unexpected => 1,
             Self::Usage => 2,
             Self::Input => 3,
@@ -50,7 +56,7 @@ impl Kind {
             Self::Policy => 5,
             Self::Criterion => 6,
             Self::Interrupted => 130,
-        })
+        }
     }
 }
 
@@ -78,6 +84,12 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Ends the process with this failure, from a thread other than the one that cannot go on.
+    pub(crate) fn end(&self, printer: &Printer) -> ! {
+        printer.failure(self);
+        std::process::exit(i32::from(self.kind.number()))
     }
 
     /// The next step, if one is known.

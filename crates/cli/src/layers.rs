@@ -93,9 +93,9 @@ impl Effective {
         toml::to_string(&self.table).expect("what was read as TOML can be written as TOML")
     }
 
-    /// Whether somebody has set it, to whatever value.
-    pub(crate) fn is_set(&self, name: &str) -> bool {
-        self.origins.contains_key(name)
+    /// Whether somebody has set it to something else than its default.
+    pub(crate) fn is_changed(&self, name: &str) -> bool {
+        self.origins.contains_key(name) && self.get(name) != Self::defaults().get(name)
     }
 
     /// Every setting in the order of `defaults.toml`'s sections, with where it comes from unless that is the default.
@@ -274,6 +274,16 @@ mod tests {
         assert_eq!((settings.train.iterations, settings.train.group_size, settings.run.seed), (4, 5, 6));
         assert_eq!(settings.train.clip_high, 2.0);
         assert_eq!(settings.eval.attempts, 3);
+    }
+
+    #[test]
+    fn only_what_is_set_to_something_else_is_changed() {
+        let mut effective = Effective::defaults();
+        for flag in ["train.clip_high=1.28", "train.clip_low=0.5", "train.learning_rate=0.0003"] {
+            effective.add_flag(flag).unwrap();
+        }
+        let changed = |name: &str| effective.is_changed(&format!("train.{name}"));
+        assert_eq!(["clip_high", "clip_low", "learning_rate", "keep"].map(changed), [false, true, false, false]);
     }
 
     #[test]

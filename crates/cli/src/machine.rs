@@ -10,6 +10,7 @@ use basis_gym::languages::Toolchains;
 use basis_gym::languages::python::Toolchain;
 use basis_gym::tree::LayerStore;
 use basis_sandbox::backends::{ContainerOptions, KubernetesOptions, Medium, Options};
+use basis_sandbox::patience::Patient;
 use basis_sandbox::pool::{Capacity, Pool};
 use basis_sandbox::{Backend, Enforcement, Limits, SandboxError, Strength};
 
@@ -103,11 +104,17 @@ fn usual_kubeconfig() -> Option<PathBuf> {
 /// A workshop on the blobs of a pack.
 pub(crate) fn workshop(settings: &Settings, blobs: Arc<Blobs>) -> Result<Workshop, Failure> {
     let cache = Path::new(&settings.cache.dir);
-    let pool = Pool::new(backend(settings)?, &capacity(settings));
+    let pool = Pool::new(patient(settings, backend(settings)?), &capacity(settings));
     let mut workshop = Workshop::open(Arc::new(pool), toolchains(settings)?, cache, blobs).kind(Kind::Machine)?;
     workshop.agent_limits = limits(settings);
     workshop.grading_limits = limits(settings);
     Ok(workshop)
+}
+
+/// The backend, given up where it does not answer.
+fn patient(settings: &Settings, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    let patience = settings.sandbox.answer_seconds;
+    if patience > 0.0 { Arc::new(Patient::new(backend, Duration::from_secs_f64(patience))) } else { backend }
 }
 
 /// What all sandboxes together may use.

@@ -52,6 +52,7 @@ pub(crate) struct Sandbox {
     pub(crate) processes: u64,
     pub(crate) millicpus: u64,
     pub(crate) wall_seconds: f64,
+    pub(crate) answer_seconds: f64,
     pub(crate) total_memory_mib: u64,
     pub(crate) commands: usize,
     pub(crate) container: Container,
@@ -167,6 +168,24 @@ pub(crate) struct Train {
     pub(crate) probe_tasks: usize,
     pub(crate) probe_every: u32,
     pub(crate) max_tokens: usize,
+    pub(crate) deadlines: TrainDeadlines,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainDeadlines {
+    pub(crate) turn: f64,
+    pub(crate) rollout: f64,
+    pub(crate) grading: f64,
+    pub(crate) training: f64,
+    pub(crate) checkpoint: f64,
+    pub(crate) probe: f64,
+}
+
+impl TrainDeadlines {
+    fn all(&self) -> [f64; 6] {
+        [self.turn, self.rollout, self.grading, self.training, self.checkpoint, self.probe]
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -174,6 +193,13 @@ pub(crate) struct Train {
 pub(crate) struct Eval {
     pub(crate) attempts: u32,
     pub(crate) tasks_per_skill: usize,
+}
+
+/// What [`is_time`] asks for.
+const TIME: &str = "must be from 0 to 1000000000 seconds";
+
+fn is_time(seconds: f64) -> bool {
+    (0.0..=1e9).contains(&seconds)
 }
 
 impl Settings {
@@ -188,6 +214,8 @@ impl Settings {
             (self.sandbox.disk_mib >= 1, "sandbox.disk_mib", "must be at least 1"),
             (self.sandbox.processes >= 4, "sandbox.processes", "must be at least 4"),
             (self.sandbox.wall_seconds > 0.0, "sandbox.wall_seconds", "must be more than 0"),
+            (is_time(self.sandbox.answer_seconds), "sandbox.answer_seconds", TIME),
+            (train.deadlines.all().into_iter().all(is_time), "train.deadlines", TIME),
             (container.directory.starts_with('/'), "sandbox.container.directory", "must be an absolute path"),
             (!cluster.namespace.is_empty(), "sandbox.kubernetes.namespace", "must name a namespace"),
             (matches!(&*cluster.medium, "memory" | "disk"), "sandbox.kubernetes.medium", "must be `memory` or `disk`"),

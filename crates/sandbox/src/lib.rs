@@ -21,6 +21,7 @@ mod holding;
 pub mod images;
 mod interrupt;
 mod output;
+pub mod patience;
 pub mod pool;
 mod spec;
 

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub struct Batcher {
     arrived: Condvar,
     /// How many listen to single tokens: mostly nobody, and then no token takes the lock.
     listening: AtomicUsize,
+    /// How long the engine may do nothing while somebody waits; `None` for as long as it takes.
+    patience: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -42,8 +45,19 @@ struct State {
     busy_since: Option<Instant>,
     /// How long it had something to do before that.
     busy: Duration,
+    /// When the engine last took a request, finished one or loaded weights.
+    moved: Option<Instant>,
     /// Why the queue is closed.
     closed: Option<String>,
+}
+
+impl State {
+    /// When nobody waits any longer, the engine has nothing to do.
+    fn settle(&mut self) {
+        if self.answers.is_empty() {
+            self.busy += self.busy_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        }
+    }
 }
 
 /// What an asker gets.
@@ -59,15 +73,22 @@ impl Batcher {
     /// An open, empty queue in front of an engine with weights of this version.
     pub fn new(version: u64) -> Self {
         let state = State { version, announced: version, ..State::default() };
-        Self { state: Mutex::new(state), arrived: Condvar::new(), listening: AtomicUsize::new(0) }
+        Self { state: Mutex::new(state), arrived: Condvar::new(), patience: None, listening: AtomicUsize::new(0) }
+    }
+
+    /// The same queue, in which nobody waits for an engine that has neither taken a request nor finished one for `patience`.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// Hands in a request and waits for its answer. The id of the request is set here.
     ///
     /// # Errors
-    /// The reason for which the queue was closed.
+    /// The reason for which the queue was closed, or that the engine does nothing.
     pub fn ask(&self, request: SampleRequest) -> Result<Answer, String> {
-        self.wait(&self.submit(request, None)?)
+        let (id, answer) = self.submit(request, None)?;
+        self.wait(id, &answer)
     }
 
     /// The same, and tells `heard` of each token as soon as it is sampled, as far as the engine tells.
@@ -77,19 +98,49 @@ impl Batcher {
     pub fn ask_hearing(&self, request: SampleRequest, heard: &mut dyn FnMut(u32)) -> Result<Answer, String> {
         let (sender, tokens) = mpsc::channel();
         self.listening.fetch_add(1, Ordering::Relaxed);
-        let answer = self.submit(request, Some(sender));
-        if answer.is_ok() {
+        let submitted = self.submit(request, Some(sender));
+        if submitted.is_ok() {
             // It ends when the request is finished or given up.
             tokens.into_iter().for_each(heard);
         }
         self.listening.fetch_sub(1, Ordering::Relaxed);
-        self.wait(&answer?)
+        let (id, answer) = submitted?;
+        self.wait(id, &answer)
     }
 
-    fn wait(&self, answer: &mpsc::Receiver<Answer>) -> Result<Answer, String> {
-        answer
-            .recv()
-            .map_err(|_| self.lock().closed.clone().unwrap_or_else(|| "the engine dropped a request".to_owned()))
+    fn wait(&self, id: u64, answer: &mpsc::Receiver<Answer>) -> Result<Answer, String> {
+        let start = Instant::now();
+        let Some(patience) = self.patience else { return answer.recv().map_err(|_| self.why()) };
+        let mut left = patience;
+        loop {
+            match answer.recv_timeout(left) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.why()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let silent = self.lock().moved.filter(|moved| *moved > start).unwrap_or(start).elapsed();
+            left = patience.saturating_sub(silent);
+            if left.is_zero() {
+                return self.give_up(id, answer, patience);
+            }
+        }
+    }
+
+    /// Takes a request back, unless it has just been answered.
+    fn give_up(&self, id: u64, answer: &mpsc::Receiver<Answer>, patience: Duration) -> Result<Answer, String> {
+        let mut state = self.lock();
+        state.waiting.retain(|request| request.id != id);
+        state.answers.remove(&id);
+        state.listeners.remove(&id);
+        state.settle();
+        drop(state);
+        answer.try_recv().map_err(|_| {
+            format!("the engine has neither taken a request nor finished one for {} s", patience.as_secs_f64())
+        })
+    }
+
+    fn why(&self) -> String {
+        self.lock().closed.clone().unwrap_or_else(|| "the engine dropped a request".to_owned())
     }
 
     /// Closes the queue: the engine finishes what it has taken, everybody else gets `reason`. The first reason stays.
@@ -134,6 +185,7 @@ impl Batcher {
         let mut state = self.lock();
         state.weights = None;
         state.version = version;
+        state.moved = Some(Instant::now());
         self.arrived.notify_all();
     }
 
@@ -152,7 +204,7 @@ impl Batcher {
         &self,
         mut request: SampleRequest,
         listener: Option<mpsc::Sender<u32>>,
-    ) -> Result<mpsc::Receiver<Answer>, String> {
+    ) -> Result<(u64, mpsc::Receiver<Answer>), String> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             return Err(reason.clone());
@@ -161,11 +213,12 @@ impl Batcher {
         request.id = state.next_id;
         state.next_id += 1;
         state.busy_since.get_or_insert_with(Instant::now);
-        state.answers.insert(request.id, sender);
-        state.listeners.extend(listener.map(|listener| (request.id, listener)));
+        let id = request.id;
+        state.answers.insert(id, sender);
+        state.listeners.extend(listener.map(|listener| (id, listener)));
         state.waiting.push_back(request);
         self.arrived.notify_all();
-        Ok(receiver)
+        Ok((id, receiver))
     }
 
     /// A panic elsewhere cannot leave the state half changed, so a poisoned lock is still good.
@@ -182,6 +235,7 @@ impl SampleQueue for Batcher {
                 return Next::Closed;
             }
             if let Some(request) = state.waiting.pop_front() {
+                state.moved = Some(Instant::now());
                 return Next::Request(request);
             }
             if state.closed.is_some() {
@@ -198,11 +252,9 @@ impl SampleQueue for Batcher {
         let mut state = self.lock();
         let sender = state.answers.remove(&id);
         state.listeners.remove(&id);
+        state.moved = Some(Instant::now());
         let version = state.version;
-        if state.answers.is_empty() {
-            let elapsed = state.busy_since.take().map_or(Duration::ZERO, |since| since.elapsed());
-            state.busy += elapsed;
-        }
+        state.settle();
         drop(state);
         if let Some(sender) = sender {
             // The asking thread may be gone; then nobody needs the answer.
@@ -355,6 +407,30 @@ mod tests {
             assert_eq!(waiting.join().expect("does not panic"), Err("out of memory".to_owned()));
         });
         assert_eq!(batcher.ask(request(2)), Err("out of memory".to_owned()));
+    }
+
+    #[test]
+    fn nobody_waits_for_an_engine_that_does_nothing_and_everybody_for_one_that_works() {
+        let patience = Duration::from_millis(100);
+        let batcher = Batcher::new(0).patient(patience);
+        let sampled = Sampled { tokens: vec![7], logprobs: vec![0.0], stopped: true };
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| batcher.ask(request(1)));
+            let Next::Request(first) = batcher.next(true) else { panic!("there is a request") };
+            // It goes on with others for several times as long as one would wait for nothing.
+            for _ in 0..8 {
+                let other = scope.spawn(|| batcher.ask(request(2)));
+                let Next::Request(taken) = batcher.next(true) else { panic!("there is a request") };
+                std::thread::sleep(patience / 4);
+                batcher.finish(taken.id, sampled.clone());
+                assert!(other.join().expect("does not panic").is_ok());
+            }
+            batcher.finish(first.id, sampled.clone());
+            assert!(slow.join().expect("does not panic").is_ok());
+        });
+        let text = batcher.ask(request(3)).expect_err("is not answered");
+        assert_eq!(text, "the engine has neither taken a request nor finished one for 0.1 s");
+        assert!(matches!(batcher.next(false), Next::Empty), "nobody wants it any longer");
     }
 
     #[test]

@@ -31,11 +31,14 @@ pub struct SamplingOptions {
     pub min_tokens: usize,
     /// Tokens of one episode at most; the model's own context when that is shorter. Default 2048.
     pub context: usize,
+    /// Seconds for which the engine may neither take a request nor finish one before those who wait for it give up; 0 for as
+    /// long as it takes. Default 600.
+    pub patience: f64,
 }
 
 impl Default for SamplingOptions {
     fn default() -> Self {
-        Self { temperature: 1.0, max_tokens: 160, min_tokens: 16, context: 2048 }
+        Self { temperature: 1.0, max_tokens: 160, min_tokens: 16, context: 2048, patience: 600.0 }
     }
 }
 
@@ -71,8 +74,13 @@ pub(crate) struct Shared {
 impl EnginePolicy {
     fn new(info: &Info, renderer: &Arc<dyn Renderer>, options: &SamplingOptions) -> Self {
         let context = options.context.min(info.context);
+        let batcher = Batcher::new(info.weight_version);
+        let batcher = match options.patience > 0.0 {
+            true => batcher.patient(Duration::from_secs_f64(options.patience)),
+            false => batcher,
+        };
         let shared = Shared {
-            batcher: Batcher::new(info.weight_version),
+            batcher,
             renderer: Arc::clone(renderer),
             options: SamplingOptions { context, ..options.clone() },
             engine: info.engine,

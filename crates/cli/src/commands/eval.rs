@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basis_gym::episode::Episode;
 use basis_gym::pack::Pack;
-use basis_gym::rollout::{Job, Player, World, dispatch, seed};
+use basis_gym::rollout::{Crew, Job, Player, Roster, World, dispatch, seed};
 use basis_gym::stats::Evaluation;
 use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
@@ -113,11 +113,10 @@ fn play(
     progress.advance(done.len() as u64);
     let mut episodes = done;
     let mut failure = None;
+    let crew = Crew { player, world, workers: machine::workers(&context.settings), roster: &Roster::default() };
     dispatch(
         jobs,
-        player,
-        world,
-        machine::workers(&context.settings),
+        crew,
         &mut |episode| {
             if let Err(error) = recorder.record("eval", 0, &episode) {
                 context.stop.store(true, std::sync::atomic::Ordering::Relaxed);

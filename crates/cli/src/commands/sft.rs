@@ -6,7 +6,7 @@ use std::sync::Arc;
 use basis_gym::episode::{Episode, Grade, InvalidCause, Submission};
 use basis_gym::grade::Workshop;
 use basis_gym::pack::Pack;
-use basis_gym::rollout::{Job, World, dispatch, seed};
+use basis_gym::rollout::{Crew, Job, Roster, World, dispatch, seed};
 use basis_gym::store::{self, Reader};
 use basis_gym::task::Task;
 use basis_sandbox::Sandbox;
@@ -111,11 +111,10 @@ fn lessons(context: &Context<'_>) -> Result<Vec<Episode>, Failure> {
         tasks.iter().flat_map(|task| (0..teacher.episodes).map(move |sample| job(task, sample))).collect();
     let progress = context.printer.progress("teacher episodes", jobs.len() as u64);
     let mut episodes = Vec::with_capacity(jobs.len());
+    let (world, workers) = (&Ungraded(&workshop), machine::workers(&context.settings));
     dispatch(
         jobs,
-        &policy,
-        &Ungraded(&workshop),
-        machine::workers(&context.settings),
+        Crew { policy: &policy, world, workers, roster: &Roster::default() },
         &mut |episode| {
             progress.advance(1);
             episodes.push(episode);

@@ -10,7 +10,7 @@ use basis_sandbox::{Backend, Limits, Sandbox, SandboxSpec, backends};
 use super::{AgentProgram, ProgramConfig};
 use crate::episode::{End, Episode, FileChange, Grade, InvalidCause, Score, Submission};
 use crate::gateway::{Ask, Call, Message, Sampled, Sampling, Speaker, Turn, Upstream, UpstreamError, chain};
-use crate::rollout::{Job, Player, Provision, World, dispatch};
+use crate::rollout::{Crew, Job, Player, Provision, Roster, World, dispatch};
 use crate::task::Task;
 use crate::testkit::task;
 
@@ -148,7 +148,9 @@ fn play(config: ProgramConfig, script: &Arc<Script>, count: u32) -> Vec<Episode>
     let mut episodes = Vec::new();
     let stop = AtomicBool::new(false);
     let workers = count as usize;
-    dispatch(jobs, Player::Program(&program), &Room::new(), workers, &mut |it| episodes.push(it), &stop);
+    let (world, roster) = (Room::new(), Roster::default());
+    let crew = Crew { player: Player::Program(&program), world: &world, workers, roster: &roster };
+    dispatch(jobs, crew, &mut |it| episodes.push(it), &stop);
     episodes.sort_by_key(|episode| episode.sample);
     episodes
 }

@@ -5,19 +5,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::{Job, Player, World};
+use super::roster::{Entry, Wait, shown};
+use super::{Crew, Job, Player, Roster, World};
 use crate::agent;
-use crate::episode::{Episode, Grade, InvalidCause, Submission};
+use crate::episode::{Episode, Grade, InvalidCause, Message, Submission, TokenTrace};
+use crate::policy::{Action, PolicyError, Session};
 
 /// Plays one job. An infrastructure failure is tried once more; the second one is the result.
-pub(super) fn episode(job: &Job, player: Player<'_>, world: &dyn World) -> Episode {
-    let mut episode = once(job, player, world);
+pub(super) fn episode(job: &Job, crew: Crew<'_>) -> Episode {
+    let entry = crew.roster.enter(job);
+    let mut episode = attempt(job, crew, &entry);
     if !is_worth_a_retry(&episode.grade) {
         return episode;
     }
     match episode.end {
-        Some(_) => grade(&mut episode, job, world),
-        None => episode = once(job, player, world),
+        Some(_) => grade(&mut episode, job, crew, &entry),
+        None => episode = attempt(job, crew, &entry),
     }
     episode
 }
@@ -29,22 +32,28 @@ fn is_worth_a_retry(grade: &Grade) -> bool {
 
 /// Plays one job and takes what comes of it: whoever acts cannot act again.
 pub fn once(job: &Job, player: Player<'_>, world: &dyn World) -> Episode {
+    let roster = Roster::default();
+    attempt(job, Crew { player, world, workers: 1, roster: &roster }, &roster.enter(job))
+}
+
+fn attempt(job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Episode {
     let start = Instant::now();
     let mut episode = blank(job);
-    let acted = guarded(InvalidCause::Model, || act(&mut episode, job, player, world));
+    let acted = guarded(InvalidCause::Model, || act(&mut episode, job, crew, entry));
     episode.acting = start.elapsed();
     match acted {
-        Ok(()) => grade(&mut episode, job, world),
+        Ok(()) => grade(&mut episode, job, crew, entry),
         Err(cause) => episode.grade = Grade::Invalid(cause),
     }
     episode
 }
 
-fn act(episode: &mut Episode, job: &Job, player: Player<'_>, world: &dyn World) -> Result<(), InvalidCause> {
-    episode.policy = player.name();
-    let outcome = match player {
+fn act(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Result<(), InvalidCause> {
+    episode.policy = crew.player.name();
+    entry.waits_for(Wait::Sandbox);
+    let outcome = match crew.player {
         Player::Program(program) => {
-            let ran = program.play(job, world);
+            let ran = program.play(job, crew.world);
             ran.map(|ran| {
                 episode.tokens = ran.tokens;
                 episode.program = Some(ran.record);
@@ -52,9 +61,10 @@ fn act(episode: &mut Episode, job: &Job, player: Player<'_>, world: &dyn World) 
             })
         }
         Player::Policy(policy) => {
-            let mut sandbox = guarded(InvalidCause::Sandbox, || world.sandbox(&job.task))?;
-            let mut session = policy.start(&job.task, job.sample, job.seed)?;
-            let outcome = agent::run(session.as_mut(), sandbox.as_mut(), &job.task, &world.limits());
+            let mut sandbox = guarded(InvalidCause::Sandbox, || crew.world.sandbox(&job.task))?;
+            let session = policy.start(&job.task, job.sample, job.seed)?;
+            let mut session = Noted { session, entry };
+            let outcome = agent::run(&mut session, sandbox.as_mut(), &job.task, &crew.world.limits());
             episode.tokens = session.trace();
             outcome
         }
@@ -73,9 +83,31 @@ fn act(episode: &mut Episode, job: &Job, player: Player<'_>, world: &dyn World) 
     }
 }
 
-fn grade(episode: &mut Episode, job: &Job, world: &dyn World) {
+/// A session whose turns are on the roster.
+struct Noted<'a> {
+    session: Box<dyn Session>,
+    entry: &'a Entry<'a>,
+}
+
+impl Session for Noted<'_> {
+    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+        self.entry.waits_for(Wait::Turn);
+        let action = self.session.act(new);
+        if let Ok(Action::Reply(reply)) = &action {
+            self.entry.waits_for(Wait::Tool(shown(&reply.calls)));
+        }
+        action
+    }
+
+    fn trace(&mut self) -> Option<TokenTrace> {
+        self.session.trace()
+    }
+}
+
+fn grade(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) {
+    entry.waits_for(Wait::Verdict);
     let start = Instant::now();
-    let judged = guarded(InvalidCause::Grader, || Ok(world.grade(&job.task, &episode.submission)));
+    let judged = guarded(InvalidCause::Grader, || Ok(crew.world.grade(&job.task, &episode.submission)));
     episode.grade = judged.unwrap_or_else(Grade::Invalid);
     episode.grading += start.elapsed();
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::attempt;
 use super::queue::Queue;
-use super::{Player, World};
+use super::{Player, Roster, World};
 use crate::episode::Episode;
 use crate::task::Task;
 
@@ -24,31 +24,42 @@ pub struct Job {
     pub seed: u64,
 }
 
-/// Plays all jobs on `workers` threads (at least one) and calls `on_episode` on this thread in the order in which they
+/// Who plays, where, and who is told.
+#[derive(Clone, Copy)]
+pub struct Crew<'a> {
+    /// Acts.
+    pub player: Player<'a>,
+    /// Opens sandboxes and grades.
+    pub world: &'a dyn World,
+    /// Threads; at least one plays.
+    pub workers: usize,
+    /// Knows who waits for what.
+    pub roster: &'a Roster,
+}
+
+/// Plays all jobs on the threads of `crew` and calls `on_episode` on this thread in the order in which they
 /// finish. Skills take turns, so that none of them waits for the long episodes of another.
 ///
 /// Every started job comes out exactly once. Once `stop` is set no further job starts, running ones finish, and the number
 /// of jobs that were never started is returned; it is 0 otherwise.
-pub fn dispatch<'a>(
+pub fn dispatch(
     jobs: impl IntoIterator<Item = Job>,
-    player: impl Into<Player<'a>>,
-    world: &dyn World,
-    workers: usize,
+    crew: Crew<'_>,
     on_episode: &mut dyn FnMut(Episode),
     stop: &AtomicBool,
 ) -> usize {
     let queue = Mutex::new(Queue::new(jobs));
-    let (sender, receiver) = mpsc::sync_channel(workers.max(1));
-    let player = player.into();
+    let workers = crew.workers.max(1);
+    let (sender, receiver) = mpsc::sync_channel(workers);
     std::thread::scope(|scope| {
         // Owned by this closure: should `on_episode` panic, it is dropped, and the workers notice and end.
         let receiver: mpsc::Receiver<Episode> = receiver;
-        for _ in 0..workers.max(1) {
+        for _ in 0..workers {
             let (sender, queue) = (sender.clone(), &queue);
             scope.spawn(move || {
                 while let Some(job) = next(queue, stop) {
                     let start = Instant::now();
-                    let episode = attempt::episode(&job, player, world);
+                    let episode = attempt::episode(&job, crew);
                     lock(queue).ended(&job.task.skill, start.elapsed());
                     if sender.send(episode).is_err() {
                         break;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use basis_sandbox::patience::Patient;
 use basis_sandbox::{
     Backend, Captured, Change, Command, Enforcement, Outcome, Output, Sandbox, SandboxError, SandboxSpec,
 };
 
-use super::{Job, dispatch};
+use super::{Crew, Job, Roster, dispatch};
 use crate::episode::{Episode, Grade, Observation, Reply, Submission, ToolCall};
 use crate::grade::Workshop;
 use crate::policy::Policy;
@@ -25,6 +26,8 @@ use crate::testkit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Killed,
+    Silent,
+    Unmade,
     Panic,
     NoDisk,
     NoMemory,
@@ -58,6 +61,10 @@ impl Backend for Faulty {
             Some(Fault::NoDisk) => {
                 Err(SandboxError::system("make the upper layer", std::io::Error::from_raw_os_error(28)))
             }
+            // For longer than this test.
+            Some(Fault::Unmade) => loop {
+                std::thread::park();
+            },
             Some(Fault::NoMemory) => Err(SandboxError::system("clone", std::io::Error::from_raw_os_error(12))),
             fault => Ok(Box::new(Spoiled { inner: self.inner.create(spec)?, fault })),
         }
@@ -77,6 +84,10 @@ impl Spoiled {
                 self.fault = None;
                 self.inner.destroy()
             }
+            // For longer than this test.
+            Some(Fault::Silent) => loop {
+                std::thread::park();
+            },
             Some(Fault::Panic) => panic!("the grader broke"),
             _ => Ok(()),
         }
@@ -146,7 +157,8 @@ fn play(workshop: &Workshop, task: &Task, policy: &dyn Policy) -> Vec<Episode> {
     let task = Arc::new(task.clone());
     let jobs = (0..GROUP).map(|sample| Job { task: task.clone(), sample, seed: 0 });
     let mut episodes = Vec::new();
-    dispatch(jobs, policy, workshop, 1, &mut |episode| episodes.push(episode), &AtomicBool::new(false));
+    let crew = Crew { player: policy.into(), world: workshop, workers: 1, roster: &Roster::default() };
+    dispatch(jobs, crew, &mut |episode| episodes.push(episode), &AtomicBool::new(false));
     episodes
 }
 
@@ -156,7 +168,11 @@ fn hit(workshop: &mut Workshop, task: &Task, fault: Fault, at: usize, times: usi
     let submission = gold(workshop, task);
     let policy = Reference::new(Arc::new(move |_| Ok(submission.clone())));
     let first = PER_SAMPLE + at;
-    workshop.backend = Arc::new(Faulty { inner: inner.clone(), fault, first, times, created: AtomicUsize::new(0) });
+    let faulty = Faulty { inner: inner.clone(), fault, first, times, created: AtomicUsize::new(0) };
+    workshop.backend = match fault {
+        Fault::Silent | Fault::Unmade => Arc::new(Patient::new(Arc::new(faulty), Duration::from_secs(3))),
+        _ => Arc::new(faulty),
+    };
     let episodes = play(workshop, task, &policy);
     workshop.backend = inner;
     assert_eq!(episodes.len(), GROUP as usize, "{fault:?}: an episode is lost");
@@ -192,6 +208,8 @@ fn no_fault_of_the_infrastructure_becomes_a_zero_or_takes_the_group_with_it() {
     let faults = [
         ("agent's sandbox killed", Fault::Killed, 0, 2),
         ("grader's sandbox killed", Fault::Killed, 1, 2),
+        ("agent's sandbox never answers", Fault::Silent, 0, 2),
+        ("grader's sandbox is never made", Fault::Unmade, 1, 2),
         ("grader panics", Fault::Panic, 1, 2),
         ("no disk for the agent's sandbox", Fault::NoDisk, 0, 2),
         ("no disk for the grader's sandbox", Fault::NoDisk, 2, 3),

@@ -1,12 +1,13 @@
 //! Many episodes at once: every job that is started comes out exactly once, as graded or as invalid with a cause.
 //!
-//! [`dispatch`] plays a list of jobs, [`serve`] those that a [`Source`] hands out; [`Player`] is who plays them, [`Queue`] whose turn it is, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
+//! [`dispatch`] plays a list of jobs, [`serve`] those that a [`Source`] hands out; [`Player`] is who plays them, [`Queue`] whose turn it is, [`Roster`] who waits for what, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
 //! episodes; whoever calls it connects a store or a trainer.
 
 mod attempt;
 mod dispatch;
 mod player;
 mod queue;
+mod roster;
 mod seed;
 mod serve;
 pub mod simulation;
@@ -18,9 +19,10 @@ mod fault_tests;
 mod tests;
 
 pub use attempt::once;
-pub use dispatch::{Job, dispatch};
+pub use dispatch::{Crew, Job, dispatch};
 pub use player::{Player, Program, Ran};
 pub use queue::Queue;
+pub use roster::{Post, Roster, Wait};
 pub use seed::seed;
 pub use serve::{Source, serve};
 pub use world::{Provision, World};

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Job, Player, World, attempt};
+use super::{Crew, Job, attempt};
 use crate::episode::Episode;
 
 /// Hands out jobs. It is asked by many threads at once.
@@ -20,23 +20,16 @@ pub trait Source: Sync {
     fn ended(&self, job: &Job, took: Duration);
 }
 
-/// Plays what `source` hands out on `workers` threads (at least one), until it hands out no more and the last episode is over.
+/// Plays what `source` hands out on the threads of `crew`, until it hands out no more and the last episode is over.
 ///
 /// Every job comes out exactly once: `on_episode` is called on the thread that played it.
-pub fn serve<'a, S: Source>(
-    source: &S,
-    player: impl Into<Player<'a>>,
-    world: &dyn World,
-    workers: usize,
-    on_episode: &(dyn Fn(S::Ticket, Episode) + Sync),
-) {
-    let player = player.into();
+pub fn serve<S: Source>(source: &S, crew: Crew<'_>, on_episode: &(dyn Fn(S::Ticket, Episode) + Sync)) {
     std::thread::scope(|scope| {
-        for _ in 0..workers.max(1) {
+        for _ in 0..crew.workers.max(1) {
             scope.spawn(|| {
                 while let Some((ticket, job)) = source.next() {
                     let start = Instant::now();
-                    let episode = attempt::episode(&job, player, world);
+                    let episode = attempt::episode(&job, crew);
                     source.ended(&job, start.elapsed());
                     on_episode(ticket, episode);
                 }

@@ -189,7 +189,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::rollout::{Job, dispatch};
+    use crate::rollout::{Crew, Job, Roster, dispatch};
     use crate::testkit::task;
 
     #[test]
@@ -212,14 +212,10 @@ mod tests {
         let simulation = Simulation::new(vec![script.clone()]);
         let mut episodes = Vec::new();
         let job = |sample| Job { task: Arc::new(task()), sample, seed: u64::from(sample) };
-        let left = dispatch(
-            (0..20).map(job),
-            &simulation,
-            &simulation,
-            20,
-            &mut |it| episodes.push(it),
-            &AtomicBool::new(false),
-        );
+        let roster = Roster::default();
+        let crew = Crew { player: (&simulation).into(), world: &simulation, workers: 20, roster: &roster };
+        let stop = AtomicBool::new(false);
+        let left = dispatch((0..20).map(job), crew, &mut |it| episodes.push(it), &stop);
         assert_eq!((left, episodes.len(), simulation.turns(), simulation.lateness().len()), (0, 20, 40, 60));
         assert!(episodes.iter().all(|episode| episode.reward() == Some(1.0)));
         assert_eq!(Script::of(&episodes[0]).turns[0].1, script.turns[0].1);

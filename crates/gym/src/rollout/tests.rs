@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use basis_sandbox::{Change, Command, Output, Sandbox, SandboxError};
 
-use super::{Job, World, dispatch};
+use super::{Crew, Job, Roster, World, dispatch};
 use crate::episode::{End, Episode, Grade, InvalidCause, Message, Reply, Score, Submission, ToolCall};
 use crate::policy::nothing::Nothing;
 use crate::policy::scripted::Scripted;
@@ -99,8 +99,16 @@ fn jobs(count: u32) -> Vec<Job> {
 /// All episodes of `count` jobs on 4 workers, and how many were not started.
 fn play(count: u32, policy: &dyn Policy, world: &dyn World) -> (Vec<Episode>, usize) {
     let mut episodes = Vec::new();
-    let left = dispatch(jobs(count), policy, world, 4, &mut |episode| episodes.push(episode), &AtomicBool::new(false));
+    let roster = Roster::default();
+    let crew = Crew { player: policy.into(), world, workers: 4, roster: &roster };
+    let left = dispatch(jobs(count), crew, &mut |episode| episodes.push(episode), &AtomicBool::new(false));
+    assert_eq!(roster.posts().len(), 0, "nobody is left on the roster");
     (episodes, left)
+}
+
+/// Two workers who do nothing.
+fn idle<'a>(world: &'a dyn World, roster: &'a Roster) -> Crew<'a> {
+    Crew { player: (&Nothing).into(), world, workers: 2, roster }
 }
 
 /// Panics on every third seed.
@@ -219,7 +227,7 @@ fn a_stop_lets_running_jobs_finish_and_starts_no_other() {
         episodes += 1;
         stop.store(true, Ordering::SeqCst);
     };
-    let left = dispatch(jobs(1000), &Nothing, &world, 2, &mut on_episode, &stop);
+    let left = dispatch(jobs(1000), idle(&world, &Roster::default()), &mut on_episode, &stop);
     assert_eq!(episodes + left, 1000);
     assert_eq!(episodes, world.opened.load(Ordering::SeqCst) as usize);
     assert!(left > 900, "{left} were not started");
@@ -228,7 +236,8 @@ fn a_stop_lets_running_jobs_finish_and_starts_no_other() {
 #[test]
 fn a_stop_before_the_start_starts_nothing() {
     let world = Scenario::new(|_| Ok(()), |_| full());
-    let left = dispatch(jobs(5), &Nothing, &world, 2, &mut |_| panic!("nothing starts"), &AtomicBool::new(true));
+    let (roster, stop) = (Roster::default(), AtomicBool::new(true));
+    let left = dispatch(jobs(5), idle(&world, &roster), &mut |_| panic!("nothing starts"), &stop);
     assert_eq!(left, 5);
 }
 
@@ -236,7 +245,8 @@ fn a_stop_before_the_start_starts_nothing() {
 fn a_panic_of_the_caller_ends_the_workers() {
     let world = Scenario::new(|_| Ok(()), |_| full());
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        dispatch(jobs(1000), &Nothing, &world, 2, &mut |_| panic!("no disk"), &AtomicBool::new(false))
+        let (roster, stop) = (Roster::default(), AtomicBool::new(false));
+        dispatch(jobs(1000), idle(&world, &roster), &mut |_| panic!("no disk"), &stop)
     }));
     assert!(outcome.is_err());
     assert!(world.opened.load(Ordering::SeqCst) < 100);

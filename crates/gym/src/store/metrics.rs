@@ -54,14 +54,16 @@ impl Metrics {
         self.events()?.scalars(time, step, &row.values)
     }
 
-    /// Drops what was written for steps after `last`: a resumed run will write them again.
+    /// Drops what was written for steps after `last`, and of `last` itself all lines but the first, which belong to what comes after the
+    /// step: a resumed run will write them again.
     pub(super) fn rewind(&mut self, last: Option<u64>) -> Result<(), StoreError> {
         let path = layout::metrics(&self.run);
-        let kept = |row: &MetricsRow| last.is_some_and(|last| row.step <= last);
-        let mut text = String::new();
-        for row in read(&self.run)?.iter().filter(|row| kept(row)) {
-            text += &line(row);
-        }
+        let mut is_first = true;
+        let mut kept = |row: &MetricsRow| match last {
+            Some(last) if row.step == last => std::mem::take(&mut is_first),
+            last => last.is_some_and(|last| row.step < last),
+        };
+        let text: String = read(&self.run)?.iter().filter(|row| kept(row)).map(line).collect();
         manifest::write_atomically(&path, text.as_bytes())?;
         self.lines = OpenOptions::new().append(true).open(&path).map_err(|error| StoreError::io(&path, error))?;
         self.events()?.restart(last.map_or(0, |last| last + 1))

@@ -122,7 +122,8 @@ impl Recorder {
         lock(&self.metrics).append(step, values)
     }
 
-    /// Forgets the numbers of steps after `last` (all when `None`): a resumed run calls this with the step of its checkpoint.
+    /// Forgets the numbers of steps after `last` (all when `None`), and what was measured after the step `last` itself: a resumed run
+    /// calls this with the step of its checkpoint.
     ///
     /// # Errors
     /// [`StoreError::DiskFull`], [`StoreError::Io`], [`StoreError::Damaged`].

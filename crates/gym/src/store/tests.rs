@@ -215,6 +215,7 @@ fn metrics_are_rewound_and_half_written_lines_are_cut_off() {
     let run = recorder.dir().to_path_buf();
     for step in 0..3 {
         recorder.metrics(step, &[("loss", step as f64), ("broken", f64::NAN)]).unwrap();
+        recorder.metrics(step, &[("held_out", step as f64)]).unwrap();
     }
     drop(recorder);
     let path = layout::metrics(&run);
@@ -223,8 +224,12 @@ fn metrics_are_rewound_and_half_written_lines_are_cut_off() {
     recorder.rewind_metrics(Some(1)).unwrap();
     recorder.metrics(2, &[("loss", 20.0)]).unwrap();
     let rows = recorder.reader().unwrap().metrics().unwrap();
-    let losses: Vec<_> = rows.iter().map(|row| (row.step, row.values["loss"])).collect();
-    assert_eq!(losses, [(0, 0.0), (1, 1.0), (2, 20.0)]);
+    let losses: Vec<_> = rows.iter().map(|row| (row.step, row.values.get("loss").copied())).collect();
+    assert_eq!(
+        losses,
+        [(0, Some(0.0)), (0, None), (1, Some(1.0)), (2, Some(20.0))],
+        "what was measured after step 1 comes again"
+    );
     assert!(!rows[0].values.contains_key("broken"));
 }
 

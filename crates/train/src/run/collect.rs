@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use basis_gym::episode::{Episode, Grade};
 use basis_gym::program::{AgentProgram, ProgramConfig};
-use basis_gym::rollout::{Job, Player, World, dispatch, seed};
+use basis_gym::rollout::{Crew, Job, Player, World, dispatch, seed};
 use basis_gym::task::Task;
 
+use super::watch::{Phase, Watch};
 use super::{Event, LogError, RunLog, TrainError};
 use crate::engines::Engine;
 use crate::policy::{EnginePolicy, SamplingOptions, with_policy};
@@ -20,6 +21,8 @@ use crate::renderer::Renderer;
 
 /// What programs know the weights in training by.
 const MODEL: &str = "basis";
+/// What a rollout waits for when no episode is missing.
+pub(super) const SAMPLING: &str = "the thread that samples, which has not ended; all its episodes have";
 
 /// What plays and what listens.
 pub(super) struct Stage<'a> {
@@ -33,6 +36,7 @@ pub(super) struct Stage<'a> {
     pub(super) stop: &'a AtomicBool,
     pub(super) workers: usize,
     pub(super) max_invalid: f64,
+    pub(super) watch: &'a Watch,
 }
 
 /// Where in the run the episodes belong.
@@ -131,6 +135,9 @@ impl Stage<'_> {
         sampling: &SamplingOptions,
         (reused, total): (usize, usize),
     ) -> Result<Collected, TrainError> {
+        let watch = self.watch;
+        let phase = if place.phase == "probe" { Phase::Probe } else { Phase::Rollout };
+        let _begun = watch.begin(phase, place.iteration, SAMPLING);
         let start = Instant::now();
         let halt = AtomicBool::new(self.stop.load(Ordering::Relaxed));
         let mut collected = Collected::default();
@@ -150,7 +157,9 @@ impl Stage<'_> {
         };
         let (timing, outcome) = with_policy(&mut **engine, renderer, sampling, |policy| {
             let program = over(*program, policy);
-            let left = dispatch(jobs, player(program.as_ref(), policy), *world, *workers, &mut on_episode, &halt);
+            let player = player(program.as_ref(), policy);
+            let crew = Crew { player, world: *world, workers: *workers, roster: &watch.roster };
+            let left = dispatch(jobs, crew, &mut on_episode, &halt);
             (left, policy.busy(), policy.waited(), policy.sampled_tokens())
         });
         let (left, sampling, waited, tokens) = timing;

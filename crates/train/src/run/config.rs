@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CurriculumConfig, TrainError};
+use super::{CurriculumConfig, Deadlines, TrainError};
 use crate::algo;
 use crate::batch::{BatchConfig, Reduction};
 use crate::engines::Loss;
@@ -71,6 +71,8 @@ pub struct TrainConfig {
     pub keep: usize,
     /// Share of invalid episodes in one iteration or probe above which the run stops with an error. Default 0.5.
     pub max_invalid: f64,
+    /// When it is said that a phase takes too long.
+    pub deadlines: Deadlines,
 }
 
 /// Settings of the held-out probes.
@@ -114,6 +116,7 @@ impl Default for TrainConfig {
             checkpoint_every: 1,
             keep: 2,
             max_invalid: 0.5,
+            deadlines: Deadlines::default(),
         }
     }
 }

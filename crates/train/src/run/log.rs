@@ -27,7 +27,7 @@ pub trait RunLog {
     /// When they cannot be recorded.
     fn metrics(&mut self, step: u64, values: &[(String, f64)]) -> Result<(), LogError>;
 
-    /// Forgets the numbers of iterations after `last`, or all: they will come again.
+    /// Forgets the numbers of iterations after `last` and of a probe after it, or all: they will come again.
     ///
     /// # Errors
     /// When the record cannot be changed.

@@ -2,7 +2,7 @@
 //!
 //! [`train()`] wires the parts and drives them: `mixture` chooses tasks, `collect` plays them, `update` learns from the episodes,
 //! `checkpoint` keeps what was learned, `probe` measures; `overlap` plays and learns at the same time, as far as `schedule` lets
-//! it. `interference` and `bias` measure what training does. The parts do not know each other. What is stored goes through
+//! it. `interference` and `bias` measure what training does, `watch` knows deadlines. The parts do not know each other. What is stored goes through
 //! [`RunLog`], what people see through [`Event`].
 
 mod bias;
@@ -21,6 +21,7 @@ mod schedule;
 mod staleness;
 mod train;
 mod update;
+mod watch;
 
 pub use checkpoint::{Checkpoints, State};
 pub use config::{LOSSES, ProbeConfig, TrainConfig};
@@ -32,3 +33,4 @@ pub use log::{LogError, RunLog};
 pub use mixture::Mixture;
 pub use schedule::Schedule;
 pub use train::{TrainReport, Training, train};
+pub use watch::{Deadlines, Overdue, Phase};

@@ -12,11 +12,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use basis_gym::episode::Episode;
-use basis_gym::rollout::{Job, Source, serve};
+use basis_gym::rollout::{Crew, Job, Source, serve};
 
-use super::collect::{Collected, Place, Timing, over, player};
+use super::collect::{Collected, Place, SAMPLING, Timing, over, player};
 use super::schedule::Schedule;
 use super::train::{Run, Step};
+use super::watch::Phase;
 use super::{Event, TrainError};
 use crate::engines::Engine;
 use crate::policy::{EnginePolicy, with_policy};
@@ -33,13 +34,15 @@ pub(super) fn overlap(run: &mut Run<'_>, sampler: &mut dyn Engine, until: u32) -
     let jobs = Jobs::new(Schedule::new(run.finished, config.max_staleness, until));
     let (renderer, world, workers) = (run.stage.renderer, run.stage.world, run.stage.workers);
     let program = run.stage.program;
+    let roster = &run.stage.watch.roster;
     let (outcome, sampling) = with_policy(sampler, renderer, &config.sampling, |policy| {
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let jobs = &jobs;
             scope.spawn(move || {
                 let program = over(program, policy);
-                serve(jobs, player(program.as_ref(), policy), world, workers, &|ticket, episode| {
+                let crew = Crew { player: player(program.as_ref(), policy), world, workers, roster };
+                serve(jobs, crew, &|ticket, episode| {
                     // The receiver is gone after a failure; then nobody needs the episode.
                     let _ = sender.send((ticket, episode));
                 });
@@ -190,6 +193,7 @@ impl Overlap<'_> {
     /// Records episodes until the next iteration is complete.
     fn gather(&mut self, run: &mut Run<'_>) -> Result<Step<()>, TrainError> {
         let iteration = run.finished + 1;
+        let _begun = run.stage.watch.begin(Phase::Rollout, iteration, SAMPLING);
         let episodes = &self.open[&iteration].episodes;
         let (total, reused) = (episodes.len(), episodes.iter().flatten().count());
         (run.stage.events)(Event::Rollout { phase: "train", iteration, total, reused });
@@ -254,6 +258,8 @@ impl Overlap<'_> {
     /// Hands the new weights to the sampler. Two directories in turn: one may still be read while the next is written.
     fn publish(&mut self, run: &mut Run<'_>) -> Result<(), TrainError> {
         self.version += 1;
+        let at = "the sampler, which has not loaded the weights before";
+        let _begun = run.stage.watch.begin(Phase::Checkpoint, run.finished, at);
         let dir: PathBuf = run.checkpoints.scratch(&format!("weights-{}", self.version % 2))?;
         run.stage.engine.save(&dir, false)?;
         self.policy.announce(dir, run.stage.engine.info().weight_version);

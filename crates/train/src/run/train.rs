@@ -20,6 +20,7 @@ use super::metrics::{held_out, metrics, sampled};
 use super::overlap::overlap;
 use super::staleness::Staleness;
 use super::update::{Updating, signal};
+use super::watch::{Close, Overdue, Phase, Watch};
 use super::{Checkpoints, CurriculumConfig, Event, Mixture, RunLog, TrainConfig, TrainError};
 use crate::algo::Signal;
 use crate::engines::Engine;
@@ -57,6 +58,9 @@ pub struct Training<'a> {
     pub stop: &'a AtomicBool,
     /// Told what happens.
     pub events: &'a mut dyn FnMut(Event<'_>),
+    /// Told, on another thread, which phase passed its deadline and what it waits for. It should end the process when it is told
+    /// so for the last time.
+    pub overdue: &'a (dyn Fn(&Overdue) + Sync),
 }
 
 /// What joint training did.
@@ -86,6 +90,15 @@ pub struct TrainReport {
 /// # Errors
 /// [`TrainError`]; whatever was recorded until then stays, and the same call goes on from there.
 pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
+    let (watch, overdue) = (Watch::new(training.config.deadlines), training.overdue);
+    std::thread::scope(|scope| {
+        scope.spawn(|| watch.keep(overdue));
+        let _close = Close(&watch);
+        train_watched(training, &watch)
+    })
+}
+
+fn train_watched(training: Training<'_>, watch: &Watch) -> Result<TrainReport, TrainError> {
     let Training {
         config,
         tasks,
@@ -100,6 +113,7 @@ pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
         checkpoints,
         stop,
         events,
+        ..
     } = training;
     config.check(&tasks.iter().map(|task| task.skill.as_str()).collect::<BTreeSet<_>>())?;
     let quota = |skill: &str| config.tasks.get(skill).copied().unwrap_or(config.tasks_per_skill);
@@ -122,7 +136,7 @@ pub fn train(training: Training<'_>) -> Result<TrainReport, TrainError> {
     }
     let mixture = Mixture::new(tasks, &quota, config.curriculum, config.seed);
     let (workers, max_invalid) = (config.workers, config.max_invalid);
-    let stage = Stage { engine, renderer, world, program, log, events, stop, workers, max_invalid };
+    let stage = Stage { engine, renderer, world, program, log, events, stop, workers, max_invalid, watch };
     let pairs = tasks.iter().map(|task| (task.id.as_str(), task.pair.as_str())).collect();
     let mut run = Run {
         config,
@@ -283,10 +297,14 @@ impl Run<'_> {
         staleness.check(u64::from(config.max_staleness) * config.batch.steps as u64)?;
         let pair_of = |task: &str| self.pairs.get(task).copied().unwrap_or_default();
         let signal = signal(episodes, &pair_of, config);
+        let watch = self.stage.watch;
+        let guard = watch.begin(Phase::Training, iteration, "the interference matrix");
         let interference = self.interference(episodes, &signal, learning_rate)?;
         let start = Instant::now();
-        let mut updating = Updating { engine: self.stage.engine, reference: self.reference.as_deref_mut(), config };
+        let mut updating =
+            Updating { engine: self.stage.engine, reference: self.reference.as_deref_mut(), config, guard: &guard };
         let update = updating.run(episodes, signal, (iteration, learning_rate))?;
+        drop(guard);
         let mut metrics = metrics(collected, &update, start.elapsed());
         metrics.extend(bias(episodes));
         metrics.extend(interference.iter().flat_map(Interference::to_metrics));
@@ -323,6 +341,8 @@ impl Run<'_> {
         if !iteration.is_multiple_of(self.config.checkpoint_every) && !self.is_over() {
             return Ok(());
         }
+        let at = format!("the engine, which writes to {}", self.checkpoints.dir(iteration).display());
+        let _begun = self.stage.watch.begin(Phase::Checkpoint, iteration, &at);
         let dir = self.checkpoints.save(self.stage.engine, self.stage.renderer.as_ref(), iteration)?;
         self.checkpoints.prune(self.config.keep)?;
         (self.stage.events)(Event::Checkpoint { iteration, dir: &dir });

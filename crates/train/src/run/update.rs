@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use basis_gym::episode::Episode;
 
 use super::TrainConfig;
+use super::watch::Guard;
 use crate::algo::{self, Signal};
 use crate::batch::importance::{self, Importance};
 use crate::batch::{Batch, Share, batches, reference};
@@ -52,6 +53,8 @@ pub(super) struct Updating<'a> {
     /// The starting policy, when distance to it has a price.
     pub(super) reference: Option<&'a mut (dyn Engine + 'static)>,
     pub(super) config: &'a TrainConfig,
+    /// Where it says what it is at.
+    pub(super) guard: &'a Guard<'a>,
 }
 
 impl Updating<'_> {
@@ -67,8 +70,13 @@ impl Updating<'_> {
         let mut update = Update { signal, ..Update::default() };
         self.charge(&mut batches, &mut update)?;
         self.weigh(&mut batches, &mut update)?;
-        for batch in &batches {
+        for (step, batch) in (1..).zip(&batches) {
+            let skills = || batch.shares.keys().cloned().collect::<Vec<_>>().join(", ");
+            let of = || format!("step {step} of {}", batches.len());
+            let sequences = batch.data.len();
+            self.guard.at(|| format!("the gradient of {}: {sequences} sequences of {}", of(), skills()));
             let seen = self.engine.forward_backward(&batch.data, config.loss())?;
+            self.guard.at(|| format!("the optimiser, {}", of()));
             let stepped = self.engine.optim_step(&config.optimizer.step(learning_rate))?;
             update.steps += 1;
             update.tokens += batch.data.iter().map(|datum| datum.ids.len()).sum::<usize>();
@@ -86,6 +94,7 @@ impl Updating<'_> {
     /// Distance to the starting policy costs.
     fn charge(&mut self, batches: &mut [Batch], update: &mut Update) -> Result<(), EngineError> {
         let Some(engine) = self.reference.as_deref_mut() else { return Ok(()) };
+        self.guard.at(|| "log-probabilities of the reference model".to_owned());
         let mut distance = 0.0;
         for batch in batches {
             let start = engine.forward(&batch.data)?;
@@ -100,6 +109,7 @@ impl Updating<'_> {
         if self.config.importance_cap == 0.0 {
             return Ok(());
         }
+        self.guard.at(|| "log-probabilities for importance weights".to_owned());
         let mut sum = Importance::default();
         for batch in batches {
             let start = self.engine.forward(&batch.data)?;

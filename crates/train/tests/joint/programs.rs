@@ -81,6 +81,7 @@ fn what_was_sampled_for_a_program_is_trained_on_once() {
         probes: &[],
         world: &world,
         program: Some(&program),
+        overdue: &|overdue| panic!("{overdue}"),
         engine: &mut engine,
         reference: None,
         sampler: None,

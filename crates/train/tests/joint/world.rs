@@ -196,6 +196,7 @@ pub(crate) fn run_on(
         checkpoints: &checkpoints,
         stop,
         events,
+        overdue: &|overdue| panic!("{overdue}"),
     })
 }
 

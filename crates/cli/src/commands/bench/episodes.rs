@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use basis_gym::episode::Grade;
-use basis_gym::rollout::{Job, dispatch, seed};
+use basis_gym::rollout::{Crew, Job, Roster, dispatch, seed};
 
 use super::Figure;
 use crate::context::Context;
@@ -33,7 +33,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         Grade::Scored(_) => graded += 1,
         Grade::Invalid(_) => invalid += 1,
     };
-    dispatch(jobs, &policy, workshop.as_ref(), workers, &mut count, &context.stop);
+    let crew = Crew { policy: &policy, world: workshop.as_ref(), workers, roster: &Roster::default() };
+    dispatch(jobs, crew, &mut count, &context.stop);
     let seconds = start.elapsed().as_secs_f64();
     if invalid > 0 {
         return Err(Failure::new(Kind::Unexpected, format!("{invalid} episodes could not be graded")));

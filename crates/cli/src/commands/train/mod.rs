@@ -14,12 +14,13 @@ use basis_gym::store::{Recorder, RunStart};
 use basis_gym::task::Task;
 use basis_gym::verdicts::Remembering;
 use basis_train::engines::Engine;
-use basis_train::run::{self, TrainError, TrainReport, Training};
+use basis_train::run::{self, Overdue, TrainError, TrainReport, Training};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::models::Service;
 use crate::packs::{self, Use};
+use crate::printer::Printer;
 use crate::training_view::TrainingView;
 use crate::{models, programs, results, verdicts};
 
@@ -109,6 +110,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         checkpoints: &checkpoints,
         stop: &context.stop,
         events: &mut |event| view.show(&event),
+        overdue: &|overdue| tell(context.printer, overdue),
     })
     .map_err(failure)?;
     drop(view);
@@ -117,6 +119,16 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     show(context, &report);
     recorder.finish(serde_json::to_value(&report).expect("a report has only string keys"))?;
     Ok(())
+}
+
+/// Says what is waited for; at the last time nothing but the end of the process ends the wait.
+fn tell(printer: &Printer, overdue: &Overdue) {
+    if !overdue.is_last {
+        return printer.warn(overdue);
+    }
+    let name = overdue.phase.name();
+    let hint = format!("the same command goes on where this one stopped; `train.deadlines.{name}` is the deadline");
+    Failure::new(Kind::Machine, overdue).hint(hint).end(printer)
 }
 
 /// The model to which distance has a price.

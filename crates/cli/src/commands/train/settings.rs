@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use basis_train::algo;
 use basis_train::batch::Reduction;
-use basis_train::run::{CurriculumConfig, ProbeConfig, TrainConfig, TrainError};
+use basis_train::run::{CurriculumConfig, Deadlines, ProbeConfig, TrainConfig, TrainError};
 
 use super::by_skill;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
-use crate::settings::Train;
+use crate::settings::{Train, TrainDeadlines};
 
 /// The skill whose tasks come in pairs.
 const PAIRED: &str = "review";
@@ -41,6 +41,7 @@ pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Resu
         token_budget: settings.token_budget,
         interference_every: settings.interference_every,
         keep: settings.keep,
+        deadlines: deadlines(&settings.deadlines),
         learning_rate: f64::from(settings.learning_rate),
         final_share: f64::from(settings.final_share),
         probe: ProbeConfig {
@@ -66,8 +67,14 @@ pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Resu
     };
     config.sampling.temperature = policy.temperature;
     config.sampling.max_tokens = settings.max_tokens;
+    config.sampling.patience = settings.deadlines.turn;
     check_effects(context, trained)?;
     Ok(config)
+}
+
+fn deadlines(settings: &TrainDeadlines) -> Deadlines {
+    let TrainDeadlines { rollout, grading, training, checkpoint, probe, .. } = *settings;
+    Deadlines { rollout, grading, training, checkpoint, probe }
 }
 
 fn reduction(name: &str) -> Result<Reduction, Failure> {
@@ -108,7 +115,7 @@ fn check_effects(context: &Context<'_>, trained: &BTreeSet<&str>) -> Result<(), 
         ("quotas", trained.len() == 1, "one skill is trained on"),
         ("pair_centred", !trained.contains(PAIRED), "no skill with pairs is trained on"),
     ];
-    let idle = |(key, idle, _): &(&str, bool, &str)| *idle && context.effective.is_set(&format!("train.{key}"));
+    let idle = |(key, idle, _): &(&str, bool, &str)| *idle && context.effective.is_changed(&format!("train.{key}"));
     match rules.into_iter().find(idle) {
         Some((key, _, reason)) => {
             Err(usage(format!("`train.{key}` would have no effect: {reason}")).hint("leave it at its default"))
