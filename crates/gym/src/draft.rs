@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::blobs::Blobs;
 use crate::issue::{self, Issue};
-use crate::languages::of_path;
 pub use crate::languages::python::authoring::module_name;
+use crate::languages::{self, of_path};
 use crate::record::{BugRecord, Symptom, TestId};
 use crate::skills::{Build, Rejection, Skill};
 use crate::task::{Context, SCHEMA_VERSION, Task};
@@ -98,7 +98,7 @@ const FEWEST_WORDS: usize = 10;
 pub fn complaint(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
     let alone = |report: &&String| report.split_whitespace().count() >= FEWEST_WORDS;
     issue(record, rng).or_else(|rejection| match record.report.as_ref().filter(alone) {
-        Some(report) => Ok(Issue { text: report.clone(), call: String::new(), expected: String::new() }),
+        Some(report) => Ok(Issue { text: report.clone(), ..Issue::default() }),
         None => Err(rejection),
     })
 }
@@ -128,13 +128,13 @@ fn stated(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> 
             break;
         }
         let symptom = preferred[rng.random_range(0..preferred.len())];
-        if let Some(issue) = issue::write(symptom, rng) {
+        if let Some(issue) = set_up(record, symptom).and_then(|set_up| issue::write(symptom, &set_up, rng)) {
             return Ok(issue);
         }
     }
     usable
         .iter()
-        .find_map(|symptom| issue::write(symptom, rng))
+        .find_map(|symptom| issue::write(symptom, &set_up(record, symptom)?, rng))
         .ok_or_else(|| Rejection::new("no_symptom", "no failing test shows a call and its value"))
 }
 
@@ -148,6 +148,19 @@ pub fn task(
     hidden: &impl serde::Serialize,
 ) -> Task {
     Task {
+/// What has to stand before the call of a symptom; `None` when it would say where the bug is.
+fn set_up(record: &BugRecord, symptom: &Symptom) -> Option<String> {
+    let (path, call) = (file(&symptom.test), symptom.call.as_ref()?);
+    let Some(authoring) = languages::of_runner(record.tests.runner).authoring() else { return Some(String::new()) };
+    let set_up = authoring.set_up(record.fixed.text(path).unwrap_or_default(), call);
+    let changed = record.change.paths();
+    let is_told = |path: &String| {
+        let module = module_name(path, &record.tests.import_roots);
+        set_up.contains(path) || module.contains('.') && set_up.contains(&module)
+    };
+    (!changed.iter().any(is_told)).then_some(set_up)
+}
+
         id: String::new(),
         schema_version: SCHEMA_VERSION,
         skill: skill.name().into(),

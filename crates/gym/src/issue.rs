@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use crate::record::Symptom;
 
 /// An issue: what a user would report, and the check that a reader can make of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Issue {
     /// The report.
     pub text: String,
@@ -15,6 +15,8 @@ pub struct Issue {
     pub call: String,
     /// What it should give, as `repr`.
     pub expected: String,
+    /// What has to stand before the call, where names in it mean something of their own; the text says it, too.
+    pub set_up: String,
 }
 
 const WRONG_VALUE: &[&str] = &[
@@ -35,8 +37,11 @@ const RAISES: &[&str] = &[
     "Calling `{call}` should give {expected}. It raises {exception}.",
 ];
 
-/// Writes the issue for a symptom, or nothing when the symptom does not say call and expected value.
-pub fn write(symptom: &Symptom, rng: &mut impl Rng) -> Option<Issue> {
+/// A longer set-up is a program and no report.
+const MOST_SET_UP: (usize, usize) = (12, 500);
+
+/// Writes the issue for a symptom whose call needs some source before it, or nothing when the symptom does not say call and expected value.
+pub fn write(symptom: &Symptom, set_up: &str, rng: &mut impl Rng) -> Option<Issue> {
     let (call, expected) = (symptom.call.as_ref()?, symptom.expected.as_ref()?);
     let (templates, seen) = match (&symptom.exception, &symptom.actual) {
         (Some(exception), _) => (RAISES, exception),
@@ -44,7 +49,8 @@ pub fn write(symptom: &Symptom, rng: &mut impl Rng) -> Option<Issue> {
         (None, None) => return None,
     };
     let fits = |text: &str| text.len() <= 200 && !text.contains(['\n', '`']);
-    if !fits(call) || !fits(expected) || !fits(seen) || seen == expected {
+    let is_long = set_up.lines().count() > MOST_SET_UP.0 || set_up.len() > MOST_SET_UP.1 || set_up.contains("```");
+    if !fits(call) || !fits(expected) || !fits(seen) || seen == expected || is_long {
         return None;
     }
     let template = templates[rng.random_range(0..templates.len())];
@@ -52,8 +58,14 @@ pub fn write(symptom: &Symptom, rng: &mut impl Rng) -> Option<Issue> {
         .replace("{call}", call)
         .replace("{actual}", seen)
         .replace("{exception}", seen)
-        .replace("{expected}", expected);
-    Some(Issue { text, call: call.clone(), expected: expected.clone() })
+        .replace("{expected}", expected)
+        + &shown(set_up);
+    Some(Issue { text, call: call.clone(), expected: expected.clone(), set_up: set_up.to_owned() })
+}
+
+/// A set-up as it stands in a text, behind the call that needs it.
+pub fn shown(set_up: &str) -> String {
+    if set_up.is_empty() { String::new() } else { format!("\n\nBefore the call stands:\n\n```\n{set_up}\n```") }
 }
 
 /// The name of the function that a call starts with: `total` of `total([1, 2], 3)`.
@@ -83,18 +95,32 @@ mod tests {
     fn every_issue_states_the_call_and_both_values_and_nothing_of_the_test() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         for _ in 0..50 {
-            let issue = write(&symptom(Some("3"), None), &mut rng).unwrap();
+            let issue = write(&symptom(Some("3"), None), "", &mut rng).unwrap();
             assert!(issue.text.contains("`clamp(3, 5, 9)`") && issue.text.contains('3') && issue.text.contains('5'));
             assert!(!issue.text.contains("test_") && !issue.text.contains('{'), "{}", issue.text);
-            let crash = write(&symptom(None, Some("IndexError: list index out of range")), &mut rng).unwrap();
+            let crash = write(&symptom(None, Some("IndexError: list index out of range")), "", &mut rng).unwrap();
             assert!(crash.text.contains("IndexError") && !crash.text.contains('{'), "{}", crash.text);
         }
     }
 
     #[test]
+    fn what_a_call_needs_is_shown_unless_it_is_a_program() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let set_up = "clamp = partial(other, 1)";
+        let issue = write(&symptom(Some("3"), None), set_up, &mut rng).unwrap();
+        assert!(
+            issue.text.ends_with("Before the call stands:\n\n```\nclamp = partial(other, 1)\n```"),
+            "{}",
+            issue.text
+        );
+        assert_eq!(issue.set_up, set_up);
+        assert_eq!(write(&symptom(Some("3"), None), &"x = 1\n".repeat(13), &mut rng), None);
+    }
+
+    #[test]
     fn a_symptom_without_facts_gives_no_issue() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(write(&symptom(None, None), &mut rng), None);
+        assert_eq!(write(&symptom(None, None), "", &mut rng), None);
     }
 
     #[test]

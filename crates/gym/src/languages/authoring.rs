@@ -44,6 +44,12 @@ pub trait Authoring: Sync {
         true
     }
 
+    /// What a call in a test file means something else without: what the file itself makes of the names in it, as source that can be read and
+    /// run alone. Empty when the names are what the project calls them.
+    fn set_up(&self, _source: &str, _call: &str) -> String {
+        String::new()
+    }
+
     /// What a file at `to` begins with, so that it can use the names that the test file `from` of the tree has; `None` when they cannot be
     /// used there.
     fn names(&self, tree: &Tree, tests: &TestSetup, from: &str, to: &str) -> Option<String>;

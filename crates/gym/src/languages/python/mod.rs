@@ -23,6 +23,7 @@ pub mod warm;
 pub use environment::{Environment, runner_files};
 pub use error::PythonError;
 pub use language::Python;
+pub mod top;
 pub use run::{run_script, run_tests};
 pub use toolchain::Toolchain;
 

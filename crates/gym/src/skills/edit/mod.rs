@@ -11,6 +11,7 @@ use crate::grade::Workshop;
 use crate::grade::repair::{self, Repair};
 use crate::grade::verdict::Verdict;
 use crate::instruction;
+use crate::issue;
 use crate::languages::{FunctionSpan, functions};
 use crate::record::BugRecord;
 use crate::task::Task;
@@ -54,6 +55,7 @@ impl Skill for Edit {
             .replace("{call}", &issue.call)
             .replace("{expected}", &issue.expected)
             .replace("{path}", path)
+            .replace("{set_up}", &issue::shown(&issue.set_up))
             .replace("{context}", &context(buggy, record)?);
         let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let hidden = Hidden { repair, call: issue.call, expected: issue.expected };

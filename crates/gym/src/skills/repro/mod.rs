@@ -67,7 +67,7 @@ impl Skill for Repro {
     fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
         let issue = draft::issue(record, rng)?;
         let authoring = authoring(&record.tests).map_err(|reason| Rejection::new("language", reason))?;
-        let imports = script::imports(record, authoring, &issue.call)
+        let imports = script::imports(record, authoring, &issue)
             .ok_or_else(|| Rejection::new("no_imports", "a script cannot use the names of the failing test"))?;
         let shown = draft::shown(record, &record.buggy, &record.fail_to_pass);
         let path = &record.change.main().path;

@@ -4,6 +4,7 @@ use basis_sandbox::{Outcome, Sandbox, SandboxError};
 
 use crate::episode::{InvalidCause, Submission};
 use crate::grade::Workshop;
+use crate::issue::Issue;
 use crate::languages::{self, Authoring};
 use crate::project::TestSetup;
 use crate::record::BugRecord;
@@ -101,8 +102,9 @@ pub(super) fn authoring(tests: &TestSetup) -> Result<&'static dyn Authoring, Str
 }
 
 /// What a script needs to make a call that a failing test showed.
-pub(super) fn imports(record: &BugRecord, authoring: &dyn Authoring, call: &str) -> Option<String> {
-    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(call))?;
+pub(super) fn imports(record: &BugRecord, authoring: &dyn Authoring, issue: &Issue) -> Option<String> {
+    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_deref() == Some(&issue.call))?;
     let file = symptom.test.split("::").next()?;
-    authoring.names(&record.buggy, &record.tests, file, authoring.script_path())
+    let names = authoring.names(&record.buggy, &record.tests, file, authoring.script_path())?;
+    Some(if issue.set_up.is_empty() { names } else { format!("{names}\n{}", issue.set_up) })
 }

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Build, Hidden, control};
 use crate::draft;
 use crate::issue::Issue;
+use crate::skills::Skill;
 use crate::skills::tests::{Case, check, check_in_rust, tasks};
 use crate::testkit;
 
@@ -54,7 +55,7 @@ fn the_control_is_healthy_but_for_a_bug_somewhere_else() {
     let (_directory, workshop) = testkit::workshop();
     let record = testkit::record(&workshop);
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
-    let issue = Issue { text: String::new(), call: "cap_value(0, 1, 5)".into(), expected: "1".into() };
+    let issue = Issue { call: "cap_value(0, 1, 5)".into(), expected: "1".into(), ..Issue::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let authoring = super::authoring(&record.tests).expect("scripts are written in it");
     let names = "from pkg.limits import cap_value";
@@ -84,4 +85,23 @@ fn a_script_in_rust_is_an_example_of_the_crate() {
             Case::answer("Done.", 0.0, "no_artifact"),
         ],
     );
+}
+
+#[test]
+fn a_call_by_a_name_that_only_the_test_file_has_brings_what_it_means() {
+    let mut project = testkit::project();
+    project.tree.insert("pkg/__init__.py", "from pkg.limits import cap_value\n");
+    project.tree.insert(
+        "tests/test_limits.py",
+        "from functools import partial\nfrom pkg import cap_value as limited\n\ncap_value = partial(limited, low=1)\n\n\ndef test_low():\n    assert cap_value(0, high=5) == 1\n\n\ndef test_high():\n    assert cap_value(7, high=5) == 5\n",
+    );
+    let (_directory, workshop) = testkit::workshop();
+    let is_wanted = |text: &str| !text.contains("return low");
+    let mut record = testkit::record_in(&workshop, &project, "pkg/limits.py", is_wanted);
+    record.symptoms.retain(|symptom| symptom.test.contains("test_limits"));
+    let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
+    let made = super::Repro.build(&build, &record, &mut ChaCha8Rng::seed_from_u64(1)).expect("the record makes a task");
+    assert!(made[0].prompt.contains("cap_value = partial(limited, low=1)"), "{}", made[0].prompt);
+    let evidence = crate::gate::check(&workshop, &made[0]);
+    assert!(evidence.passed, "{}", evidence.reason);
 }

@@ -45,7 +45,12 @@ pub fn tasks_from_attempts(
     let damaged = |reason: String| Rejection::new("not_a_repair", reason);
     let known = Known::deserialize(&task.hidden).map_err(|error| damaged(error.to_string()))?;
     let (_, text) = task.prompt.split_once("Issue: ").ok_or_else(|| damaged("its prompt has no issue".into()))?;
-    let issue = Issue { text: text.trim().to_owned(), call: known.call.clone(), expected: known.expected.clone() };
+    let issue = Issue {
+        text: text.trim().to_owned(),
+        call: known.call.clone(),
+        expected: known.expected.clone(),
+        set_up: String::new(),
+    };
     let record = record(build, task, &known.repair)?;
     let bench =
         Bench { build, record: &record, issue: &issue, probes: Probes::of(build.workshop, &record).map_err(lost)? };

@@ -42,7 +42,7 @@ fn right_changes_need_not_be_what_was_there_before_and_probes_tell_them_from_wro
     let (_directory, workshop) = testkit::workshop();
     let record = testkit::record(&workshop);
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
-    let issue = Issue { text: String::new(), call: "cap_value(0, 1, 5)".into(), expected: "1".into() };
+    let issue = Issue { call: "cap_value(0, 1, 5)".into(), expected: "1".into(), ..Issue::default() };
     let path = "pkg/limits.py";
     let mut reworded = 0;
     for seed in 0..8 {
@@ -65,7 +65,7 @@ fn right_changes_need_not_be_what_was_there_before_and_probes_tell_them_from_wro
 fn other_words_are_not_believed_where_mistakes_go_unnoticed() {
     let (_directory, workshop) = testkit::workshop();
     let build = Build { workshop: &workshop, max_turns: 8, max_variants: 4 };
-    let issue = Issue { text: String::new(), call: "cap_value(0, 1, 5)".into(), expected: "1".into() };
+    let issue = Issue { call: "cap_value(0, 1, 5)".into(), expected: "1".into(), ..Issue::default() };
     let mut record = testkit::record(&workshop);
     // A part of the function that no test enters; nor does a probe, because its arguments are far away from all that tests use.
     for tree in [&mut record.fixed, &mut record.buggy] {

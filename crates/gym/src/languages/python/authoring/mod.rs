@@ -9,6 +9,7 @@ mod marked;
 mod rename;
 mod restate;
 mod rewrites;
+mod set_up;
 
 use super::syntax::{functions, imports};
 use crate::languages::{Authoring, FunctionSpan, Suite};
@@ -42,6 +43,10 @@ impl Authoring for Code {
 
     fn names(&self, tree: &Tree, _: &TestSetup, from: &str, _: &str) -> Option<String> {
         Some(imports(tree.text(from)?).join("\n"))
+    }
+
+    fn set_up(&self, source: &str, call: &str) -> String {
+        set_up::of(source, call)
     }
 
     fn place(&self, names: &str) -> String {
