@@ -73,6 +73,8 @@ pub enum RunnerKind {
     Vitest,
     /// jest from the environment, with the shipped reporter and a configuration of ours.
     Jest,
+    /// mocha from the environment, started by a program of ours without the project's configuration.
+    Mocha,
 }
 
 impl RunnerKind {

@@ -114,7 +114,7 @@ fn lessons(context: &Context<'_>) -> Result<Vec<Episode>, Failure> {
     let (world, workers) = (&Ungraded(&workshop), machine::workers(&context.settings));
     dispatch(
         jobs,
-        Crew { policy: &policy, world, workers, roster: &Roster::default() },
+        Crew { player: (&policy).into(), world, workers, roster: &Roster::default() },
         &mut |episode| {
             progress.advance(1);
             episodes.push(episode);

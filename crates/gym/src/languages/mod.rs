@@ -51,7 +51,7 @@ pub fn of_runner(runner: RunnerKind) -> &'static dyn Language {
     match runner {
         RunnerKind::Plain | RunnerKind::Pytest => &python::Python,
         RunnerKind::Cargo => &rust::Rust,
-        RunnerKind::NodeTest | RunnerKind::Vitest | RunnerKind::Jest => &javascript::JavaScript,
+        RunnerKind::NodeTest | RunnerKind::Vitest | RunnerKind::Jest | RunnerKind::Mocha => &javascript::JavaScript,
     }
 }
 

@@ -18,13 +18,21 @@ pub enum SourceError {
     NoTests(String),
     /// There are no tests of JavaScript in it that can be run.
     #[error(
-        "`{project}` has no tests for `node:test`, vitest or jest{others}; name a directory with its tests, such as a checkout: most packages of npm are published without"
+        "`{project}` has no tests for `node:test`, vitest, jest or mocha{others}; name a directory with its tests, such as a checkout: most packages of npm are published without"
     )]
     NoScriptTests {
         /// The project.
         project: String,
         /// What it uses instead, in parentheses, or the empty string.
         others: String,
+    },
+    /// It holds several packages.
+    #[error("`{project}` is a workspace of several packages ({members}); name the directory of one of them")]
+    Workspace {
+        /// The workspace.
+        project: String,
+        /// Where they are, as its manifest says.
+        members: String,
     },
     /// The package was named in another way than `name` or `name@version`.
     #[error("`npm:{0}` is not `npm:<name>` or `npm:<name>@<version>`")]

@@ -11,9 +11,10 @@ use crate::tree::{LayerStore, Tree};
 /// What makes a directory a JavaScript project.
 const MANIFEST: &str = "package.json";
 /// Runners that are packages.
-const PACKAGES: [(&str, RunnerKind); 2] = [("vitest", RunnerKind::Vitest), ("jest", RunnerKind::Jest)];
+const PACKAGES: [(&str, RunnerKind); 3] =
+    [("vitest", RunnerKind::Vitest), ("jest", RunnerKind::Jest), ("mocha", RunnerKind::Mocha)];
 /// Whose tests cannot be run; named when there are no others.
-const OTHER_RUNNERS: [&str; 7] = ["ava", "mocha", "tape", "tap", "uvu", "jasmine", "qunit"];
+const OTHER_RUNNERS: [&str; 6] = ["ava", "tape", "tap", "uvu", "jasmine", "qunit"];
 /// Folders whose test-like files are not tests of the project, or only material for them.
 const NOT_TESTS: [&str; 8] =
     ["docs", "examples", "example", "benchmark", "benchmarks", "fixtures", "fixture", "__fixtures__"];
@@ -33,6 +34,9 @@ pub(super) fn project(
     let manifest: serde_json::Value = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
     let of = |key: &str| manifest[key].as_str().map(str::to_owned);
     let name = of("name").unwrap_or(find.folder);
+    if let Some(members) = members(&manifest) {
+        return Err(SourceError::Workspace { members, project: name });
+    }
     let Some((runner, files)) = runner(&tree, &manifest) else {
         return Err(SourceError::NoScriptTests { others: others(&manifest), project: name });
     };
@@ -50,7 +54,10 @@ fn runner(tree: &Tree, manifest: &serde_json::Value) -> Option<(RunnerKind, Vec<
     let named =
         |package: &str| ["devDependencies", "dependencies"].iter().any(|kind| manifest[*kind].get(package).is_some());
     // Functions of other runners may be global; then only the name of a file says that it holds tests.
-    let is_named_so = |path: &str| path.contains(".test.") || path.contains(".spec.") || path.contains("__tests__/");
+    let is_named_so = |path: &str| {
+        let in_folder = path.starts_with("test/") || path.starts_with("tests/");
+        path.contains(".test.") || path.contains(".spec.") || path.contains("__tests__/") || in_folder && named("mocha")
+    };
     let of_node = test_files(tree, &|_, text| text.contains("node:test"));
     let other = || {
         let (package, runner) = PACKAGES.iter().find(|(package, _)| named(package))?;
@@ -58,6 +65,12 @@ fn runner(tree: &Tree, manifest: &serde_json::Value) -> Option<(RunnerKind, Vec<
     };
     let found = if of_node.is_empty() { other()? } else { (RunnerKind::NodeTest, of_node) };
     Some(found).filter(|(_, files)| !files.is_empty())
+}
+
+/// Where the packages of a workspace are, if the manifest describes one.
+fn members(manifest: &serde_json::Value) -> Option<String> {
+    let all = manifest["workspaces"].as_array().or_else(|| manifest["workspaces"]["packages"].as_array())?;
+    Some(all.iter().filter_map(|it| it.as_str()).collect::<Vec<_>>().join(", "))
 }
 
 /// The package that has the runner.
@@ -124,6 +137,14 @@ mod tests {
         let error = project(&[("package.json", r#"{"name": "thing", "devDependencies": {"ava": "6"}}"#)])
             .expect_err("no tests")
             .to_string();
-        assert!(error.contains("`thing` has no tests for `node:test`, vitest or jest (it uses ava)"), "{error}");
+        assert!(error.contains("`thing` has no tests for `node:test`, vitest, jest or mocha (it uses ava)"), "{error}");
+    }
+
+    #[test]
+    fn a_workspace_is_refused_with_where_its_packages_are() {
+        let error = project(&[("package.json", r#"{"name": "thing", "workspaces": ["packages/*", "tools"]}"#)])
+            .expect_err("several packages")
+            .to_string();
+        assert!(error.starts_with("`thing` is a workspace of several packages (packages/*, tools)"), "{error}");
     }
 }

@@ -34,7 +34,9 @@ fn a_package_that_is_published_without_tests_is_refused_with_the_next_step() {
     let Some(outcome) = open(&bench, "npm:p-limit@6.2.0") else { return };
     let told = outcome.expect_err("it ships none").to_string();
     assert!(
-        told.starts_with("`p-limit` has no tests for `node:test`, vitest or jest (it uses ava); name a directory"),
+        told.starts_with(
+            "`p-limit` has no tests for `node:test`, vitest, jest or mocha (it uses ava); name a directory"
+        ),
         "{told}"
     );
 }
@@ -112,5 +114,39 @@ fn tests_of_jest_are_told_apart_and_show_what_they_compare() {
         report.outcomes.iter().map(|(id, it)| (id.rsplit("::").next().expect("an id"), it.status)).collect();
     assert_eq!(statuses, [("fails", Status::Failed), ("passes", Status::Passed), ("skips", Status::Skipped)]);
     let symptom = report.outcomes["lib/a.test.js::sums::fails"].symptom.clone().expect("it failed");
+    assert_eq!((symptom.call.as_deref(), symptom.actual.as_deref()), (Some("add(1, 2)"), Some("-1")));
+}
+
+#[test]
+fn tests_of_mocha_are_told_apart_and_show_what_they_compare() {
+    let Some(bench) = Bench::open() else { return };
+    let files = [
+        ("package.json", r#"{"name": "thing", "devDependencies": {"mocha": "10.8.2"}}"#),
+        ("lib/a.js", "exports.add = (a, b) => a - b;\n"),
+        (
+            "test/a.js",
+            "const assert = require('assert');\nconst { add } = require('../lib/a.js');\ndescribe('sums', () => {\n  it('fails', () => {\n    assert.strictEqual(add(1, 2), 3);\n  });\n\
+               it('passes', () => {});\n  it.skip('skips', () => {});\n});\n\
+             describe('hooks', () => {\n  beforeEach(() => { throw new Error('x'); });\n  it('breaks', () => {});\n});\n",
+        ),
+        ("test/b.mjs", "it('is a module', async () => {});\n"),
+        ("test/exits.js", "it('before', () => {});\nit('exits', () => process.exit(0));\n"),
+        ("test/gone.js", "require('./missing.js');\nit('never', () => {});\n"),
+    ];
+    let Some(project) = read(&bench, &files) else { return };
+    let selection = Selection::files(project.tests.files.iter()).with_symptoms();
+    let report = bench.workshop.run_tests(&project.tests, &[&project.tree], &selection).expect("a working sandbox");
+    assert!(matches!(&report.health, Health::CollectFailed(files) if files.len() == 2), "{:?}", report.health);
+    let statuses: Vec<(&str, Status)> =
+        report.outcomes.iter().map(|(id, it)| (id.rsplit("::").next().expect("an id"), it.status)).collect();
+    let expected = [
+        ("breaks", Status::Error),
+        ("fails", Status::Failed),
+        ("passes", Status::Passed),
+        ("skips", Status::Skipped),
+        ("is a module", Status::Passed),
+    ];
+    assert_eq!(statuses, expected);
+    let symptom = report.outcomes["test/a.js::sums::fails"].symptom.clone().expect("it failed");
     assert_eq!((symptom.call.as_deref(), symptom.actual.as_deref()), (Some("add(1, 2)"), Some("-1")));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use basis_gym::episode::Grade;
 use basis_gym::project::{Origin, RunnerKind, TestSetup};
 use basis_gym::rollout::simulation::{Script, Simulation};
-use basis_gym::rollout::{Job, dispatch};
+use basis_gym::rollout::{Crew, Job, Roster, dispatch};
 use basis_gym::store::{self, EpisodeFilter, Reader};
 use basis_gym::task::{Context as TaskContext, SCHEMA_VERSION, Task};
 use basis_gym::tree::Tree;
@@ -37,7 +37,9 @@ pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>)
         Grade::Invalid(_) => invalid += 1,
     };
     let (start, before) = (Instant::now(), machine::used());
-    dispatch(jobs, &simulation, &simulation, at_once, &mut count, &context.stop);
+    let roster = Roster::default();
+    let crew = Crew { player: (&simulation).into(), world: &simulation, workers: at_once, roster: &roster };
+    dispatch(jobs, crew, &mut count, &context.stop);
     context.check_stop()?;
     let (seconds, after) = (start.elapsed().as_secs_f64(), machine::used());
     if invalid > 0 {

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         Grade::Scored(_) => graded += 1,
         Grade::Invalid(_) => invalid += 1,
     };
-    let crew = Crew { policy: &policy, world: workshop.as_ref(), workers, roster: &Roster::default() };
+    let crew = Crew { player: (&policy).into(), world: workshop.as_ref(), workers, roster: &Roster::default() };
     dispatch(jobs, crew, &mut count, &context.stop);
     let seconds = start.elapsed().as_secs_f64();
     if invalid > 0 {

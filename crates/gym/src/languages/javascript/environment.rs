@@ -26,6 +26,8 @@ const RUNNER_FILES: &[(&str, &str)] = &[
     ("jest.mjs", include_str!("basis_runner/jest.mjs")),
     ("jest_reporter.mjs", include_str!("basis_runner/jest_reporter.mjs")),
     ("main.mjs", include_str!("basis_runner/main.mjs")),
+    ("mocha.mjs", include_str!("basis_runner/mocha.mjs")),
+    ("mocha_file.mjs", include_str!("basis_runner/mocha_file.mjs")),
     ("node_test.mjs", include_str!("basis_runner/node_test.mjs")),
     ("reporter.mjs", include_str!("basis_runner/reporter.mjs")),
     ("values.mjs", include_str!("basis_runner/values.mjs")),

@@ -56,6 +56,7 @@ impl Authoring for Code {
         let test = match suite.tests.runner {
             RunnerKind::Vitest => import("test", "vitest"),
             RunnerKind::Jest => "const basisTest = test;\n".to_owned(),
+            RunnerKind::Mocha => "const basisTest = it;\n".to_owned(),
             _ => import("test", "node:test"),
         };
         let check =

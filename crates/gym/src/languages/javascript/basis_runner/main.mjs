@@ -6,11 +6,12 @@ import { randomBytes } from 'node:crypto';
 
 import { channel, instructions } from './channel.mjs';
 import { jest } from './jest.mjs';
+import { mocha } from './mocha.mjs';
 import { nodetest } from './node_test.mjs';
 import { vitest } from './vitest.mjs';
 
 // What each runner is started with for one test file.
-const RUNNERS = { jest, nodetest, vitest };
+const RUNNERS = { jest, mocha, nodetest, vitest };
 const asked = instructions();
 const emit = channel(asked.nonce);
 
