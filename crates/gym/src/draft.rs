@@ -138,16 +138,6 @@ fn stated(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> 
         .ok_or_else(|| Rejection::new("no_symptom", "no failing test shows a call and its value"))
 }
 
-/// A task row from a record.
-pub fn task(
-    skill: &dyn Skill,
-    build: &Build,
-    record: &BugRecord,
-    prompt: String,
-    tree: TreeId,
-    hidden: &impl serde::Serialize,
-) -> Task {
-    Task {
 /// What has to stand before the call of a symptom; `None` when it would say where the bug is.
 fn set_up(record: &BugRecord, symptom: &Symptom) -> Option<String> {
     let (path, call) = (file(&symptom.test), symptom.call.as_ref()?);
@@ -161,6 +151,16 @@ fn set_up(record: &BugRecord, symptom: &Symptom) -> Option<String> {
     (!changed.iter().any(is_told)).then_some(set_up)
 }
 
+/// A task row from a record.
+pub fn task(
+    skill: &dyn Skill,
+    build: &Build,
+    record: &BugRecord,
+    prompt: String,
+    tree: TreeId,
+    hidden: &impl serde::Serialize,
+) -> Task {
+    Task {
         id: String::new(),
         schema_version: SCHEMA_VERSION,
         skill: skill.name().into(),
