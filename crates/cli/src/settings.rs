@@ -162,6 +162,7 @@ pub(crate) struct Train {
     pub(crate) max_staleness: u32,
     pub(crate) token_budget: u64,
     pub(crate) interference_every: u32,
+    pub(crate) share_prefixes: bool,
     pub(crate) keep: usize,
     pub(crate) final_share: f32,
     pub(crate) pack_tasks: usize,

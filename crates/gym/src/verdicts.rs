@@ -138,7 +138,7 @@ impl<'a> Remembering<'a> {
 }
 
 impl World for Remembering<'_> {
-    fn sandbox(&self, task: &Task) -> Result<Box<dyn Sandbox>, InvalidCause> {
+    fn sandbox<'s>(&'s self, task: &Task) -> Result<Box<dyn Sandbox + 's>, InvalidCause> {
         World::sandbox(self.workshop, task)
     }
 

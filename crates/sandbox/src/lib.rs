@@ -29,7 +29,7 @@ pub use enforcement::{Enforcement, Strength};
 pub use error::SandboxError;
 pub use holding::Holding;
 pub use interrupt::Interrupter;
-pub use output::{Captured, Change, ChangeKind, FileEdit, Outcome, Output, Refused, ShellOutput};
+pub use output::{Captured, Change, ChangeKind, FileEdit, Outcome, Output, Refused, ShellOutput, Standing};
 pub use spec::{Command, Limits, Mount, SandboxSpec, ShellLine};
 
 use std::net::TcpListener;
@@ -157,6 +157,15 @@ pub trait Sandbox: Send {
     fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
         let _ = layer;
         Err(SandboxError::unsupported("make a layer of a sandbox"))
+    }
+
+    /// What a later command could find here, as a digest: two equal ones say that nothing in between left anything behind. `None` when
+    /// something lives that no digest can tell, a process for example, or there is too much to look at.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when it cannot be looked at, or was frozen.
+    fn standing(&mut self) -> Result<Option<Standing>, SandboxError> {
+        Err(SandboxError::unsupported("tell what a command left behind"))
     }
 
     /// Kills every process and gives all resources back. Idempotent.

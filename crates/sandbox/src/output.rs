@@ -85,6 +85,10 @@ impl Captured {
     }
 }
 
+/// A digest of what stands in a sandbox between two commands. Two that are equal are of the same sandbox with the same files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing(pub(crate) [u8; 32]);
+
 /// One difference between the layers and the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

@@ -130,7 +130,7 @@ fn lessons(context: &Context<'_>) -> Result<Vec<Episode>, Failure> {
 struct Ungraded<'a>(&'a Workshop);
 
 impl World for Ungraded<'_> {
-    fn sandbox(&self, task: &Task) -> Result<Box<dyn Sandbox>, InvalidCause> {
+    fn sandbox<'s>(&'s self, task: &Task) -> Result<Box<dyn Sandbox + 's>, InvalidCause> {
         World::sandbox(self.0, task)
     }
 

@@ -1,6 +1,7 @@
 //! Many episodes at once: every job that is started comes out exactly once, as graded or as invalid with a cause.
 //!
-//! [`dispatch`] plays a list of jobs, [`serve`] those that a [`Source`] hands out; [`Player`] is who plays them, [`Queue`] whose turn it is, [`Roster`] who waits for what, [`World`] what it needs of a pack, [`seed`] where randomness comes from. It emits
+//! [`dispatch`] plays a list of jobs, [`serve`] those that a [`Source`] hands out; [`Player`] is who plays them, [`Queue`] whose turn it is, [`Roster`] who waits for what, [`World`] what it needs of a pack, [`seed`] where randomness comes from.
+//! [`Sharing`] is a world in which episodes of one task share what they do alike. It emits
 //! episodes; whoever calls it connects a store or a trainer.
 
 mod attempt;
@@ -10,6 +11,7 @@ mod queue;
 mod roster;
 mod seed;
 mod serve;
+mod sharing;
 pub mod simulation;
 mod world;
 
@@ -25,4 +27,5 @@ pub use queue::Queue;
 pub use roster::{Post, Roster, Wait};
 pub use seed::seed;
 pub use serve::{Source, serve};
+pub use sharing::{SharedCounts, Sharing};
 pub use world::{Provision, World};

@@ -23,7 +23,7 @@ pub trait World: Send + Sync {
     ///
     /// # Errors
     /// The boundary that failed.
-    fn sandbox(&self, task: &Task) -> Result<Box<dyn Sandbox>, InvalidCause>;
+    fn sandbox<'s>(&'s self, task: &Task) -> Result<Box<dyn Sandbox + 's>, InvalidCause>;
 
     /// The same for a program of somebody else.
     ///

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::{Change, Command, Interrupter, Output, Sandbox, SandboxError, ShellLine, ShellOutput, Sink, Stream};
+use crate::{
+    Change, Command, Interrupter, Output, Sandbox, SandboxError, ShellLine, ShellOutput, Sink, Standing, Stream,
+};
 
 /// What the thread is told to do.
 type Work = Box<dyn FnOnce(&mut dyn Sandbox) + Send>;
@@ -178,6 +180,10 @@ impl Sandbox for Held {
     fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
         let layer = layer.to_owned();
         self.quietly("becomes a layer", move |sandbox| sandbox.snapshot(&layer))
+    }
+
+    fn standing(&mut self) -> Result<Option<Standing>, SandboxError> {
+        self.quietly("is looked at", |sandbox| sandbox.standing())
     }
 
     fn destroy(&mut self) -> Result<(), SandboxError> {

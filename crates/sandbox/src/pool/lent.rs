@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Rooms;
 use super::budget::Share;
-use crate::{Change, Command, Interrupter, Output, Sandbox, SandboxError, ShellLine, ShellOutput, Sink};
+use crate::{Change, Command, Interrupter, Output, Sandbox, SandboxError, ShellLine, ShellOutput, Sink, Standing};
 
 /// How long somebody who has room may wait for more: others may do the same, and then nobody gets any.
 const PATIENCE_WITH_ROOM: Duration = Duration::from_secs(60);
@@ -82,6 +82,10 @@ impl Sandbox for Lent {
 
     fn snapshot(&mut self, layer: &Path) -> Result<(), SandboxError> {
         self.sandbox.snapshot(layer)
+    }
+
+    fn standing(&mut self) -> Result<Option<Standing>, SandboxError> {
+        self.sandbox.standing()
     }
 
     fn destroy(&mut self) -> Result<(), SandboxError> {

@@ -4,7 +4,7 @@ use std::fs;
 
 use basis_sandbox::{Backend, Sandbox, SandboxError};
 
-use crate::fixture::{daemon, empty, eventually, layer, marker, mount, shell, sleepers, spec, supported, text};
+use crate::fixture::{daemon, empty, eventually, layer, marker, mount, run, shell, sleepers, spec, supported, text};
 
 const FILES: &[(&str, &str)] = &[
     ("kept", "1"),
@@ -36,6 +36,49 @@ fn picture(sandbox: &mut dyn Sandbox) -> String {
 
 fn listed(sandbox: &mut dyn Sandbox) -> Vec<String> {
     sandbox.changes().expect("listed").iter().map(|change| format!("{} {:?}", change.path, change.kind)).collect()
+}
+
+/// Leave something, each after the one before.
+const LEAVING: [&str; 13] = [
+    "echo x > new",
+    "printf y > kept; touch -d @0 kept",
+    "printf z > kept; touch -d @0 kept",
+    "touch changed",
+    "rm gone",
+    "chmod 600 mode",
+    "mkdir /tmp/d; rmdir /tmp/d",
+    "echo 1 > /dev/shm/x",
+    "ln -s kept link",
+    "ln new other",
+    "mkfifo fifo",
+    "mv tree moved",
+    "chmod 700 .",
+];
+
+pub(crate) fn what_stands_tells_whether_a_command_left_anything(backend: &dyn Backend) {
+    let lower = layer(FILES);
+    let mut sandbox = backend.create(&spec(&[&lower])).expect("created");
+    let Some(mut before) = supported(sandbox.standing()) else { return };
+    assert!(before.is_some(), "nothing lives in a new one");
+    for command in LEAVING {
+        for nothing in
+            ["cat kept; ls -R . /tmp; exit 3", "cd tree; X=1; export X", "sleep 100 & sleep 100 | cat & true"]
+        {
+            run(sandbox.as_mut(), nothing);
+            assert_eq!(sandbox.standing().expect("looked at"), before, "`{nothing}` leaves nothing");
+        }
+        text(sandbox.as_mut(), command);
+        let after = sandbox.standing().expect("looked at");
+        assert!(after.is_some() && after != before, "`{command}` leaves something");
+        before = after;
+    }
+    let marker = marker();
+    text(sandbox.as_mut(), &daemon(&marker));
+    assert_eq!(sandbox.standing().expect("looked at"), None, "a process lives");
+    text(sandbox.as_mut(), "kill -9 -1 || true");
+    eventually("it is gone", || sleepers(&marker).is_empty());
+    text(sandbox.as_mut(), "head -c 9M /dev/zero > much");
+    assert_eq!(sandbox.standing().expect("looked at"), None, "that is too much to look at");
 }
 
 pub(crate) fn a_fork_goes_on_from_the_same_files(backend: &dyn Backend) {

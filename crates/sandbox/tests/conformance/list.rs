@@ -44,6 +44,7 @@ macro_rules! facts {
                 a_fork_goes_on_from_the_same_files
                 a_fork_has_the_same_mounts_and_limits
                 a_snapshot_is_a_layer_that_shows_the_same
+                what_stands_tells_whether_a_command_left_anything
                 nothing_moves_while_files_are_copied;
             sizes:
                 ten_megabytes_go_in_and_out

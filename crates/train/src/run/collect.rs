@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use basis_gym::episode::{Episode, Grade};
 use basis_gym::program::{AgentProgram, ProgramConfig};
-use basis_gym::rollout::{Crew, Job, Player, World, dispatch, seed};
+use basis_gym::rollout::{Crew, Job, Player, SharedCounts, Sharing, World, dispatch, seed};
 use basis_gym::task::Task;
 
 use super::watch::{Phase, Watch};
@@ -37,6 +37,8 @@ pub(super) struct Stage<'a> {
     pub(super) workers: usize,
     pub(super) max_invalid: f64,
     pub(super) watch: &'a Watch,
+    /// Whether episodes of one task share what they do alike.
+    pub(super) share: bool,
 }
 
 /// Where in the run the episodes belong.
@@ -54,6 +56,8 @@ pub(super) struct Collected {
     pub(super) stopped: bool,
     pub(super) reused: usize,
     pub(super) timing: Timing,
+    /// What was shared, where episodes share.
+    pub(super) shared: Option<SharedCounts>,
 }
 
 /// Where the time of a rollout went.
@@ -142,7 +146,10 @@ impl Stage<'_> {
         let halt = AtomicBool::new(self.stop.load(Ordering::Relaxed));
         let mut collected = Collected::default();
         let mut failure: Option<LogError> = None;
-        let Self { engine, renderer, world, log, events, stop, workers, program, .. } = self;
+        let Self { engine, renderer, world, log, events, stop, workers, program, share, .. } = self;
+        let group = jobs.iter().map(|job| job.sample + 1).max().unwrap_or_default();
+        let sharing = share.then(|| Sharing::new(*world, group));
+        let world: &dyn World = sharing.as_ref().map_or(*world, |sharing| sharing);
         let mut on_episode = |episode: Episode| {
             if episode.reward().is_some() && failure.is_none() {
                 failure = log.record(place.phase, place.iteration, &episode).err();
@@ -158,7 +165,7 @@ impl Stage<'_> {
         let (timing, outcome) = with_policy(&mut **engine, renderer, sampling, |policy| {
             let program = over(*program, policy);
             let player = player(program.as_ref(), policy);
-            let crew = Crew { player, world: *world, workers: *workers, roster: &watch.roster };
+            let crew = Crew { player, world, workers: *workers, roster: &watch.roster };
             let left = dispatch(jobs, crew, &mut on_episode, &halt);
             (left, policy.busy(), policy.waited(), policy.sampled_tokens())
         });
@@ -168,6 +175,7 @@ impl Stage<'_> {
         }
         outcome?;
         collected.stopped = left > 0;
+        collected.shared = sharing.as_ref().map(Sharing::counts);
         self.record_invalid(place, &collected.episodes)?;
         let sum = |part: fn(&Episode) -> Duration| collected.episodes.iter().map(part).sum::<Duration>();
         let sandbox = sum(|episode| episode.acting).saturating_sub(waited);

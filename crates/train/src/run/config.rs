@@ -71,6 +71,9 @@ pub struct TrainConfig {
     pub keep: usize,
     /// Share of invalid episodes in one iteration or probe above which the run stops with an error. Default 0.5.
     pub max_invalid: f64,
+    /// Whether episodes of one task that have done the same so far share what that took of sandboxes, see
+    /// [`basis_gym::rollout::Sharing`]. Default false.
+    pub share_prefixes: bool,
     /// When it is said that a phase takes too long.
     pub deadlines: Deadlines,
 }
@@ -116,6 +119,7 @@ impl Default for TrainConfig {
             checkpoint_every: 1,
             keep: 2,
             max_invalid: 0.5,
+            share_prefixes: false,
             deadlines: Deadlines::default(),
         }
     }

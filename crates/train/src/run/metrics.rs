@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use basis_gym::episode::Episode;
+use basis_gym::rollout::SharedCounts;
 use basis_gym::stats::Evaluation;
 
 use super::collect::Collected;
@@ -40,9 +41,17 @@ pub(super) fn metrics(collected: &Collected, update: &Update, training: Duration
         ("rate/trained_tokens", update.tokens as f64 / training.as_secs_f64().max(1e-9)),
     ];
     values.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    values.extend(collected.shared.iter().flat_map(sharing));
     values.extend(update.distance.map(|sum| ("train/kl_start".to_owned(), per_target(sum))));
     values.extend(update.importance.iter().flat_map(importance));
     values
+}
+
+/// What episodes asked of their sandboxes and what of it was done; sandboxes that they wanted and that were made.
+fn sharing(counts: &SharedCounts) -> [(String, f64); 4] {
+    let SharedCounts { asked, done, wanted, made } = *counts;
+    [("asked", asked), ("done", done), ("wanted", wanted), ("made", made)]
+        .map(|(name, count)| (format!("sharing/{name}"), count as f64))
 }
 
 /// Means per target: the weight, how many were cut off, and how far sampler and trainer are apart.

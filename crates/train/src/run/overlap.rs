@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use basis_gym::episode::Episode;
-use basis_gym::rollout::{Crew, Job, Source, serve};
+use basis_gym::rollout::{Crew, Job, SharedCounts, Sharing, Source, World, serve};
 
 use super::collect::{Collected, Place, SAMPLING, Timing, over, player};
 use super::schedule::Schedule;
@@ -35,6 +35,8 @@ pub(super) fn overlap(run: &mut Run<'_>, sampler: &mut dyn Engine, until: u32) -
     let (renderer, world, workers) = (run.stage.renderer, run.stage.world, run.stage.workers);
     let program = run.stage.program;
     let roster = &run.stage.watch.roster;
+    let sharing = run.stage.share.then(|| Sharing::new(world, config.group));
+    let world: &dyn World = sharing.as_ref().map_or(world, |sharing| sharing);
     let (outcome, sampling) = with_policy(sampler, renderer, &config.sampling, |policy| {
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -48,9 +50,9 @@ pub(super) fn overlap(run: &mut Run<'_>, sampler: &mut dyn Engine, until: u32) -
                 });
             });
             let _close = Close(jobs);
-            let mut overlap =
-                Overlap { jobs, policy, receiver, open: BTreeMap::new(), version: 0, waited: Waited::default() };
-            overlap.go_on(run, until)
+            let (open, waited) = (BTreeMap::new(), Waited::default());
+            let sharing = sharing.as_ref();
+            Overlap { jobs, policy, receiver, sharing, open, version: 0, waited }.go_on(run, until)
         })
     });
     // A failure of the sampler comes first: it is why episodes are invalid.
@@ -134,12 +136,14 @@ struct Waited {
     sampling: Duration,
     asking: Duration,
     tokens: u64,
+    shared: SharedCounts,
 }
 
 struct Overlap<'a> {
     jobs: &'a Jobs,
     policy: &'a EnginePolicy,
     receiver: mpsc::Receiver<((Ticket, Instant), Episode)>,
+    sharing: Option<&'a Sharing<'a>>,
     open: BTreeMap<u32, Arrived>,
     /// Sets of weights handed to the sampler.
     version: u64,
@@ -241,8 +245,9 @@ impl Overlap<'_> {
     fn collected(&mut self, iteration: u32, wall: Duration) -> Collected {
         let arrived = self.open.remove(&iteration).expect("the iteration is complete");
         let episodes: Vec<Episode> = arrived.episodes.into_iter().flatten().collect();
-        let now =
-            Waited { sampling: self.policy.busy(), asking: self.policy.waited(), tokens: self.policy.sampled_tokens() };
+        let (sampling, asking) = (self.policy.busy(), self.policy.waited());
+        let shared = self.sharing.map(Sharing::counts).unwrap_or_default();
+        let now = Waited { sampling, asking, tokens: self.policy.sampled_tokens(), shared };
         let acting: Duration = episodes.iter().map(|episode| episode.acting).sum();
         let timing = Timing {
             wall,
@@ -251,8 +256,9 @@ impl Overlap<'_> {
             grading: episodes.iter().map(|episode| episode.grading).sum(),
             tokens: now.tokens - self.waited.tokens,
         };
+        let shared = self.sharing.map(|_| now.shared - self.waited.shared);
         self.waited = now;
-        Collected { episodes, stopped: false, reused: arrived.reused, timing }
+        Collected { episodes, stopped: false, reused: arrived.reused, timing, shared }
     }
 
     /// Hands the new weights to the sampler. Two directories in turn: one may still be read while the next is written.

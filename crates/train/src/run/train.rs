@@ -136,7 +136,8 @@ fn train_watched(training: Training<'_>, watch: &Watch) -> Result<TrainReport, T
     }
     let mixture = Mixture::new(tasks, &quota, config.curriculum, config.seed);
     let (workers, max_invalid) = (config.workers, config.max_invalid);
-    let stage = Stage { engine, renderer, world, program, log, events, stop, workers, max_invalid, watch };
+    let share = config.share_prefixes;
+    let stage = Stage { engine, renderer, world, program, log, events, stop, workers, max_invalid, watch, share };
     let pairs = tasks.iter().map(|task| (task.id.as_str(), task.pair.as_str())).collect();
     let mut run = Run {
         config,

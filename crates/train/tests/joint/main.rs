@@ -7,5 +7,6 @@ mod learning;
 mod overlapping;
 mod programs;
 mod resuming;
+mod sharing;
 mod simulated;
 mod world;

@@ -41,6 +41,7 @@ pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Resu
         token_budget: settings.token_budget,
         interference_every: settings.interference_every,
         keep: settings.keep,
+        share_prefixes: settings.share_prefixes,
         deadlines: deadlines(&settings.deadlines),
         learning_rate: f64::from(settings.learning_rate),
         final_share: f64::from(settings.final_share),

@@ -163,6 +163,10 @@ impl<'a> Init<'a> {
                 }
                 Err(failure) => self.reply(&BoxReply::Failed(failure)),
             },
+            BoxRequest::Rest => {
+                let at_rest = self.is_at_rest();
+                self.reply(&BoxReply::Rested { at_rest });
+            }
             BoxRequest::Halt(halt) => {
                 sys::signal_all(if halt { libc::SIGSTOP } else { libc::SIGCONT });
                 self.reply(&BoxReply::Halted);
@@ -206,6 +210,21 @@ impl<'a> Init<'a> {
     fn is_crowded(&self, gone: u64) -> bool {
         // The box itself counts.
         self.spec.watch.processes && watch::threads() + gone > self.spec.limits.processes
+    }
+
+    /// Whether there is no process and nothing that processes share in memory. What was killed may take a moment to end.
+    fn is_at_rest(&mut self) -> bool {
+        const LOOKS: usize = 20;
+        for look in 0..LOOKS {
+            self.reap();
+            if sys::childless() {
+                return !sys::shares_memory();
+            }
+            if look + 1 < LOOKS {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+        false
     }
 
     fn write(&self, path: &str, length: u64) -> Result<(), Failure> {

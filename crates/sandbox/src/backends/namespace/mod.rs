@@ -38,6 +38,7 @@ pub(super) mod sandbox;
 pub(super) mod setup;
 mod shell;
 mod spawner;
+mod standing;
 mod streams;
 mod survey;
 pub(super) mod sys;

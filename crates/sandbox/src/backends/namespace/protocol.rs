@@ -133,6 +133,8 @@ pub(in crate::backends) enum BoxRequest {
     Count,
     /// Listen at a free port of the loopback interface.
     Listen,
+    /// Say whether something lives that is no file.
+    Rest,
     /// Stop everything that runs where it is, or let it go on.
     Halt(bool),
     /// Make a file below the root of the tmpfs, while the box is filled; beside it: its bytes, if it has any.
@@ -166,6 +168,9 @@ pub(super) enum BoxReply {
     },
     Counted {
         crowded: bool,
+    },
+    Rested {
+        at_rest: bool,
     },
     Halted,
     /// Beside it: the socket, which nothing in the box holds.

@@ -18,10 +18,10 @@ use super::shell::Shell;
 use super::streams::{Feed, Pipes, Stream};
 use super::unlock::{self, unlocking};
 use super::wire::{Wire, lost, unexpected};
-use super::{beneath, changes, entries, fork};
+use super::{beneath, changes, entries, fork, standing};
 use crate::{
     Captured, Change, Command, Interrupter, Outcome, Output, Refused, Sandbox, SandboxError, SandboxSpec, ShellLine,
-    ShellOutput, Sink,
+    ShellOutput, Sink, Standing,
 };
 
 /// A sandbox: a box, whoever made it.
@@ -329,6 +329,16 @@ impl Sandbox for BoxSandbox {
         self.halted(|view| view.upper().and_then(|upper| entries::snapshot(&upper, layer)).map_err(failed))
     }
 
+    fn standing(&mut self) -> Result<Option<Standing>, SandboxError> {
+        let (wire, view) = (self.wire()?, self.view()?);
+        match rests(wire)? {
+            true => {
+                standing::digest(&view).map_err(|error| SandboxError::system("look at the files of a sandbox", error))
+            }
+            false => Ok(None),
+        }
+    }
+
     fn destroy(&mut self) -> Result<(), SandboxError> {
         if matches!(self.state, State::Destroyed) {
             return Ok(());
@@ -361,6 +371,15 @@ fn count(wire: &Wire) -> Result<bool, SandboxError> {
     wire.send(&BoxRequest::Count).map_err(|error| lost(&error))?;
     match wire.answer()? {
         (BoxReply::Counted { crowded }, _) => Ok(crowded),
+        (other, _) => Err(unexpected(&other)),
+    }
+}
+
+/// Whether nothing lives in a box that is no file.
+fn rests(wire: &Wire) -> Result<bool, SandboxError> {
+    wire.send(&BoxRequest::Rest).map_err(|error| lost(&error))?;
+    match wire.answer()? {
+        (BoxReply::Rested { at_rest }, _) => Ok(at_rest),
         (other, _) => Err(unexpected(&other)),
     }
 }

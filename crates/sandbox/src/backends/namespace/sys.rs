@@ -181,6 +181,29 @@ pub(super) fn childless() -> bool {
     }
 }
 
+/// Whether the caller's namespace has shared memory, semaphores or message queues of the old kind, which need no process to stay. Also
+/// when that cannot be found out. Those of POSIX are files, or none may be made.
+pub(super) fn shares_memory() -> bool {
+    // Commands of `shmctl`, `semctl` and `msgctl`, and which number of their answer says how many there are.
+    const SHM_INFO: i32 = 14;
+    const SEM_INFO: i32 = 19;
+    const MSG_INFO: i32 = 12;
+    const SEMAPHORE_SETS: usize = 7;
+    // The answers are shorter than this.
+    let mut answers = [[0_i32; 64]; 3];
+    let [memory, semaphores, queues] = &mut answers;
+    // SAFETY: each call writes less than 256 bytes, and the numbers outlive it.
+    let done = unsafe {
+        [
+            libc::syscall(libc::SYS_shmctl, 0, SHM_INFO, memory.as_mut_ptr()),
+            libc::syscall(libc::SYS_semctl, 0, 0, SEM_INFO, semaphores.as_mut_ptr()),
+            libc::syscall(libc::SYS_msgctl, 0, MSG_INFO, queues.as_mut_ptr()),
+        ]
+    };
+    let counts = [memory[0], semaphores[SEMAPHORE_SETS], queues[0]];
+    done.iter().any(|result| *result < 0) || counts.iter().any(|count| *count != 0)
+}
+
 /// Waits for any child.
 pub(super) fn wait_any() {
     wait(-1);
