@@ -54,6 +54,58 @@ pub(super) const ATTACKS: &[Attack] = &[
         }),
     },
     Attack {
+        name: "copied_into_the_new_module",
+        skills: REFACTOR,
+        seen_in: "dead-copy foil",
+        make: Make::Write(|seen| {
+            let (path, _, to) = moved(seen)?;
+            Some(files([(to.to_owned(), seen.tree.text(path)?.to_owned())]))
+        }),
+    },
+    Attack {
+        name: "taken_from_the_old_module",
+        skills: REFACTOR,
+        seen_in: "re-export",
+        make: Make::Write(|seen| {
+            let (path, name, to) = moved(seen)?;
+            Some(files([(to.to_owned(), format!("from {} import {name}\n", seen.module(path)))]))
+        }),
+    },
+    Attack {
+        name: "forwarded_to_the_old_module",
+        skills: REFACTOR,
+        seen_in: "wrapper that merely forwards",
+        make: Make::Write(|seen| {
+            let (path, name, to) = moved(seen)?;
+            let module = seen.module(path);
+            let text = format!(
+                "import {module}\n\n\ndef {name}(*args, **kwargs):\n    return {module}.{name}(*args, **kwargs)\n"
+            );
+            Some(files([(to.to_owned(), text)]))
+        }),
+    },
+    Attack {
+        name: "part_as_a_function_that_nobody_calls",
+        skills: REFACTOR,
+        seen_in: "dead-copy foil",
+        make: Make::Write(|seen| {
+            let (path, helper) = extracted(seen)?;
+            Some(files([(path.to_owned(), format!("{}\n\n{helper}", seen.tree.text(path)?))]))
+        }),
+    },
+    Attack {
+        name: "part_as_a_function_that_is_only_named",
+        skills: REFACTOR,
+        seen_in: "RefactorBench: cosmetic edits that satisfy assertions on syntax",
+        make: Make::Write(|seen| {
+            let (path, helper) = extracted(seen)?;
+            let (part, name) = (part(seen)?, helper.strip_prefix("def ")?.split('(').next()?);
+            let indent = &part[..part.len() - part.trim_start().len()];
+            let text = seen.tree.text(path)?.replace(part, &format!("{indent}False and {name}()\n{part}"));
+            Some(files([(path.to_owned(), format!("{text}\n\n{helper}"))]))
+        }),
+    },
+    Attack {
         name: "proof_without_arguments",
         skills: SECURITY,
         seen_in: "a crash that has nothing to do with the defect",
@@ -109,6 +161,29 @@ pub(super) const ATTACKS: &[Attack] = &[
 fn names<'a>(seen: &Seen<'a>) -> Option<(&'a str, &'a str)> {
     let old = seen.prompt.strip_prefix("Rename the function `")?.split('`').next()?;
     Some((old, seen.prompt.split("` to `").nth(1)?.split('`').next()?))
+}
+
+/// The file of the function that shall move, its name and where it shall be, as the prompt says.
+fn moved<'a>(seen: &Seen<'a>) -> Option<(&'a str, &'a str, &'a str)> {
+    let mut quoted = seen.prompt.strip_prefix("Move the function `")?.split('`');
+    let name = quoted.next()?;
+    let (path, to) = (quoted.nth(1)?, quoted.nth(1)?);
+    Some((path, name, to))
+}
+
+/// The part that shall become a function, as the prompt shows it.
+fn part<'a>(seen: &Seen<'a>) -> Option<&'a str> {
+    seen.prompt.split_once("```python\n")?.1.split_once("\n```").map(|(part, _)| part)
+}
+
+/// The file of the part, and a function of the wanted name and parameters that gives nothing.
+fn extracted<'a>(seen: &Seen<'a>) -> Option<(&'a str, String)> {
+    let mut quoted = seen.prompt.strip_prefix("Make a function of this part of `")?.split('`');
+    let path = quoted.nth(2)?;
+    let rest = seen.prompt.split_once("is called `")?.1;
+    let mut quoted = rest.split('`');
+    let (name, inputs) = (quoted.next()?, quoted.nth(1)?);
+    Some((path, format!("def {name}({inputs}):\n    return None\n")))
 }
 
 /// Hands in the file of the function with something behind it.

@@ -36,11 +36,26 @@ fn tasks(workshop: &Workshop) -> Vec<Task> {
         let build = Build { workshop, max_turns: 8, max_variants: 6 };
         let language = languages::of_runner(record.tests.runner);
         for skill in ALL.iter().filter(|skill| skill.speaks(language)) {
-            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-            tasks.extend(skill.build(&build, record, &mut rng).unwrap_or_default());
+            // One kind of refactoring is drawn for each task.
+            let seeds = if skill.name() == "refactor" { 1..7 } else { 7..8 };
+            for seed in seeds {
+                let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+                let made = skill.build(&build, record, &mut rng).unwrap_or_default();
+                for task in made {
+                    if skill.name() != "refactor" || !tasks.iter().any(|known| same_kind(known, &task)) {
+                        tasks.push(task);
+                    }
+                }
+            }
         }
     }
     tasks
+}
+
+/// Whether two refactorings ask for the same in other words.
+fn same_kind(one: &Task, other: &Task) -> bool {
+    let start = |task: &Task| task.prompt.split(' ').next().unwrap_or_default().to_owned();
+    one.skill == other.skill && start(one) == start(other)
 }
 
 fn blows(workshop: &Workshop, tasks: &[Task]) -> Vec<Blow> {

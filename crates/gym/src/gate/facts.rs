@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::grade::Workshop;
 use crate::grade::repair::Repair;
+use crate::record::TestId;
 use crate::task::Task;
 use crate::tree::{Tree, TreeId};
 
@@ -16,6 +17,9 @@ pub(super) struct Facts {
     /// What a change has to do.
     #[serde(default)]
     pub(super) repair: Option<Repair>,
+    /// Tests that show whether what a change made is used; those that it has to make pass may be missing then.
+    #[serde(default)]
+    pub(super) using: Option<Vec<TestId>>,
     /// Files that make the tree healthy.
     #[serde(default)]
     pub(super) fixed: Option<TreeId>,

@@ -40,7 +40,8 @@ pub(super) fn consistent(subject: &mut Subject<'_>) -> Result<(), Objection> {
     }
     if let Some(repair) = &facts.repair {
         for (tests, code) in [(&repair.fail_to_pass, "no_fail_to_pass"), (&repair.pass_to_pass, "no_pass_to_pass")] {
-            if tests.is_empty() {
+            let is_shown = code == "no_fail_to_pass" && facts.using.as_ref().is_some_and(|tests| !tests.is_empty());
+            if tests.is_empty() && !is_shown {
                 return Err(Objection::new(code, "there is no such test"));
             }
         }

@@ -106,23 +106,38 @@ pub fn grade(workshop: &Workshop, task: &Task, repair: &Repair, submission: &Sub
     let tests = &task.context.tests;
     let limit = repair.processor_seconds.map(Duration::from_secs);
     // Tests that were failing come first: most wrong repairs end there, in one cheap run.
-    let selection = Selection::tests(&repair.fail_to_pass).within(limit);
-    let first = workshop.run_tests(tests, &[&base, &files], &selection)?;
-    if let Some(score) = shortfall(&first, &repair.fail_to_pass, "f2p_failed") {
-        return Ok(score);
+    // A change that no test names has none.
+    if !repair.fail_to_pass.is_empty() {
+        let selection = Selection::tests(&repair.fail_to_pass).within(limit);
+        let first = workshop.run_tests(tests, &[&base, &files], &selection)?;
+        if let Some(score) = shortfall(&first, &repair.fail_to_pass, "f2p_failed") {
+            return Ok(score);
+        }
     }
+    let copied = if repair.fail_to_pass.is_empty() { &repair.pass_to_pass } else { &repair.fail_to_pass };
     // Which copies must fail is a function of the submission, which cannot contain its own hash.
     let seed = blake3::hash(format!("{}{}", task.id, allowed.files.id().0).as_bytes());
-    let twins = Twins::of(&(*buggy).clone().with(&files), &repair.fail_to_pass, *seed.as_bytes());
-    let healthy = || Some((fixed.clone(), Twins::of(&fixed, &repair.fail_to_pass, *seed.as_bytes())?));
-    let changed = Tree::new();
-    let changed = twins.as_ref().map_or(&changed, |twins| &twins.files);
+    let twins = Twins::of(&(*buggy).clone().with(&files), copied, *seed.as_bytes());
+    let healthy = || Some((fixed.clone(), Twins::of(&fixed, copied, *seed.as_bytes())?));
     // Copies are further tests, which take their time, too.
     let limit = limit.map(|limit| if twins.is_some() { limit * 2 } else { limit });
-    let selection = Selection::tests(repair.pass_to_pass.iter().chain(twins.iter().flat_map(Twins::ids)));
-    let second = workshop.run_tests(tests, &[&base, &files, changed], &selection.within(limit))?;
+    let run = |held: &[TestId], twins: Option<&Twins>| {
+        let none = Tree::new();
+        let changed = twins.map_or(&none, |twins| &twins.files);
+        let selection = Selection::tests(held.iter().chain(twins.iter().flat_map(|twins| twins.ids())));
+        workshop.run_tests(tests, &[&base, &files, changed], &selection.within(limit))
+    };
+    // Copies stand in the place of their tests, which have to run as well where they are not those of the first run.
+    let is_apart = repair.fail_to_pass.is_empty() && twins.is_some();
+    let mut second = run(&repair.pass_to_pass, twins.as_ref().filter(|_| !is_apart))?;
     if let Some(score) = shortfall(&second, &repair.pass_to_pass, "p2p_failed") {
         return Ok(score);
+    }
+    if is_apart {
+        second = run(&[], twins.as_ref())?;
+        if let Some(score) = shortfall(&second, &[], "p2p_failed") {
+            return Ok(score);
+        }
     }
     if let Some(twins) = &twins
         && let Some(id) = proved_surprise(workshop, tests, twins, &healthy, limit, &second)?

@@ -12,18 +12,22 @@ pub mod environment;
 mod error;
 pub mod evaluate;
 mod events;
+pub mod extraction;
+pub mod hollow;
+pub mod imports;
 mod language;
 pub mod mutation;
 pub mod references;
+pub mod relocation;
 pub mod run;
 pub mod syntax;
 pub mod toolchain;
+pub mod top;
 pub mod warm;
 
 pub use environment::{Environment, runner_files};
 pub use error::PythonError;
 pub use language::Python;
-pub mod top;
 pub use run::{run_script, run_tests};
 pub use toolchain::Toolchain;
 

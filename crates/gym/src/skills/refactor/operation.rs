@@ -1,114 +1,134 @@
-//! What shall be done to which function, chosen so that it can be done mechanically, and done.
+//! What shall be done, chosen so that it can be done mechanically, and done; a file for each kind of it.
 
-use rand::RngExt;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::extract::Extract;
+use super::predicates::Handed;
+use super::relocate::Move;
+use super::rename::Rename;
 use super::{Build, Rejection};
 use crate::languages::Selection;
-use crate::languages::python::references::{Uses, renamed, uses};
+use crate::languages::python::hollow::hollow;
 use crate::record::{BugRecord, TestId};
 use crate::tree::Tree;
 
-/// A function that is used in fewer places is found by reading one file.
-const FEWEST_REFERENCES: usize = 3;
-/// Words for what a function does to its arguments; one of them makes another name.
-const WORDS: [&str; 6] = ["compute", "derive", "obtain", "produce", "evaluate", "resolve"];
+/// Tests that show whether the function is used, at most.
+const MOST_USING: usize = 6;
 
-/// What is done: the function at the top of a file gets another name, everywhere.
+/// What is done with a function. The fields tell the kinds apart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Operation {
-    /// The file of the function.
-    pub(super) path: String,
-    /// Its name.
-    pub(super) old: String,
-    /// The name that it shall have.
-    pub(super) new: String,
+#[serde(untagged)]
+pub(super) enum Operation {
+    /// It gets another name, everywhere.
+    Rename(Rename),
+    /// It gets another module.
+    Move(Move),
+    /// A part of it becomes a function.
+    Extract(Extract),
 }
 
-/// An operation on the function that the record is about, so that records give different tasks.
-pub(super) fn choose(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Operation, Rejection> {
-    let main = record.change.main();
-    let word = WORDS[rng.random_range(0..WORDS.len())];
-    let plain = main.function.trim_start_matches('_');
-    let private = if main.function.starts_with('_') { "_" } else { "" };
-    let new = format!("{private}{word}_{plain}");
-    let operation = Operation { path: main.path.clone(), old: main.function.clone(), new };
-    match !main.function.is_empty() && operation.is_clear(record) {
-        true => Ok(operation),
-        false => Err(Rejection::new(
-            "unclear_name",
-            format!(
-                "`{}` is no function at the top, means several things, stands in texts, or is used in one place",
-                main.function
-            ),
-        )),
+/// Operations on the function that the record is about, so that records give different tasks, in random order; and why there are not more.
+pub(super) fn all(record: &BugRecord, rng: &mut ChaCha8Rng) -> (Vec<Operation>, Vec<Rejection>) {
+    let (mut found, mut reasons) = (Vec::new(), Vec::new());
+    let tried = [
+        Rename::choose(record, rng).map(Operation::Rename),
+        Move::choose(record, rng).map(Operation::Move),
+        Extract::choose(record, rng).map(Operation::Extract),
+    ];
+    for operation in tried {
+        match operation {
+            Ok(operation) => found.push(operation),
+            Err(rejection) => reasons.push(rejection),
+        }
     }
+    found.shuffle(rng);
+    (found, reasons)
 }
 
 impl Operation {
     /// The project after it.
-    pub(super) fn perform(&self, tree: &Tree) -> Tree {
-        let mut after = tree.clone();
-        for path in tree.paths().filter(|path| path.ends_with(".py")) {
-            if let Some(text) = tree.text(path) {
-                after.insert(path, renamed(text, &self.old, &self.new));
-            }
+    pub(super) fn perform(&self, tree: &Tree, roots: &[String]) -> Tree {
+        match self {
+            Self::Rename(rename) => rename.perform(tree),
+            Self::Move(relocation) => relocation.perform(tree, roots),
+            Self::Extract(extract) => extract.perform(tree),
         }
-        after
     }
 
     /// What the agent is asked for.
     pub(super) fn in_words(&self) -> String {
-        format!("Rename the function `{}` of `{}` to `{}`, everywhere in the sources.", self.old, self.path, self.new)
+        match self {
+            Self::Rename(rename) => rename.in_words(),
+            Self::Move(relocation) => relocation.in_words(),
+            Self::Extract(extract) => extract.in_words(),
+        }
     }
 
-    /// Whether the name means one thing, is used in several files, and the other one is free.
-    fn is_clear(&self, record: &BugRecord) -> bool {
-        let texts: Vec<(&str, &str)> = record
-            .fixed
-            .paths()
-            .filter(|path| path.ends_with(".py"))
-            .filter_map(|path| Some((path, record.fixed.text(path)?)))
-            .collect();
-        let found: Vec<(&str, Uses)> = texts.iter().map(|(path, text)| (*path, uses(text, &self.old))).collect();
-        let sum = |of: fn(&Uses) -> usize| found.iter().map(|(_, uses)| of(uses)).sum::<usize>();
-        let files = found.iter().filter(|(_, uses)| uses.references > 0).count();
-        let own = found.iter().find(|(path, _)| *path == self.path).map_or(0, |(_, uses)| uses.functions);
-        let is_free = texts.iter().all(|(_, text)| !text.contains(&self.new));
-        own == 1
-            && is_free
-            && sum(|uses| uses.functions) == 1
-            && sum(|uses| uses.others) == 0
-            && sum(|uses| uses.texts) == 0
-            && files >= 2
-            && sum(|uses| uses.references) >= FEWEST_REFERENCES
+    /// What of the kind is not there, in words.
+    pub(super) fn broken(&self, handed: &Handed<'_>) -> Option<String> {
+        match self {
+            Self::Rename(rename) => rename.broken(handed),
+            Self::Move(relocation) => relocation.broken(handed),
+            Self::Extract(extract) => extract.broken(handed),
+        }
+    }
+
+    /// The file and the name of the function that there is afterwards.
+    pub(super) fn made(&self) -> (&str, &str) {
+        match self {
+            Self::Rename(Rename { path, new, .. }) => (path, new),
+            Self::Move(Move { name, to, .. }) => (to, name),
+            Self::Extract(Extract { path, helper, .. }) => (path, helper),
+        }
+    }
+
+    /// The file of the function that there is afterwards without what it does.
+    pub(super) fn hollow(&self, tree: &Tree) -> Option<Tree> {
+        let (path, name) = self.made();
+        let mut patch = Tree::new();
+        patch.insert(path, hollow(tree.text(path)?, name)?);
+        Some(patch)
     }
 }
 
-/// The tests that fail before and pass after, and those that pass on both; as execution shows.
-pub(super) fn split(
+/// What execution shows of a refactoring that was done.
+pub(super) struct Shown {
+    /// Tests that fail before it and pass after it; none where no test names what changed.
+    pub(super) fail_to_pass: Vec<TestId>,
+    /// Tests that pass on both.
+    pub(super) pass_to_pass: Vec<TestId>,
+    /// Tests that fail when the function that was made does nothing: it is used.
+    pub(super) using: Vec<TestId>,
+}
+
+/// Runs the tests of the record before, after, and with a function that does nothing.
+pub(super) fn show(
     build: &Build,
     record: &BugRecord,
-    before: &Tree,
-    after: &Tree,
-) -> Result<(Vec<TestId>, Vec<TestId>), Rejection> {
+    operation: &Operation,
+    (before, after): (&Tree, &Tree),
+) -> Result<Shown, Rejection> {
     let ids: Vec<&TestId> = record.fail_to_pass.iter().chain(&record.guards).collect();
-    let passing = |tree: &Tree| {
+    let passing = |layers: &[&Tree]| {
         let selection = Selection::tests(ids.iter().copied()).within(record.processor.map(|limit| limit * 2));
-        let report = build.workshop.run_tests(&record.tests, &[tree], &selection);
+        let report = build.workshop.run_tests(&record.tests, layers, &selection);
         let report = report.map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?;
         Ok::<_, Rejection>(if report.health.believable() { report.passing() } else { Vec::new() })
     };
-    let (old, new) = (passing(before)?, passing(after)?);
+    let new = passing(&[after])?;
     if let Some(lost) = ids.iter().find(|id| !new.contains(id)) {
         return Err(Rejection::new("behaviour", format!("`{lost}` does not pass after it")));
     }
+    let old = passing(&[before])?;
+    let hollow = operation.hollow(after).ok_or_else(|| Rejection::new("unclear_name", "it makes no function"))?;
+    let without = passing(&[after, &hollow])?;
+    let using: Vec<TestId> = new.iter().filter(|id| !without.contains(id)).take(MOST_USING).cloned().collect();
     let (pass_to_pass, fail_to_pass): (Vec<TestId>, Vec<TestId>) = new.into_iter().partition(|id| old.contains(id));
-    match (fail_to_pass.is_empty(), pass_to_pass.is_empty()) {
-        (true, _) => Err(Rejection::new("not_noticed", "no test uses the function by its name")),
+    match (using.is_empty(), pass_to_pass.is_empty()) {
+        (true, _) => Err(Rejection::new("not_noticed", "no test fails when the function does nothing")),
         (_, true) => Err(Rejection::new("none_passes", "no test passes without it")),
-        _ => Ok((fail_to_pass, pass_to_pass)),
+        _ => Ok(Shown { fail_to_pass, pass_to_pass, using }),
     }
 }
