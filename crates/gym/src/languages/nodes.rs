@@ -19,6 +19,16 @@ pub(super) fn find(node: Node, see: &mut dyn FnMut(Node) -> Option<String>) -> O
     see(node).or_else(|| node.named_children(&mut node.walk()).find_map(|child| find(child, see)))
 }
 
+/// The first node of a kind, in the order of [`visit`].
+pub(super) fn first<'tree>(node: Node<'tree>, kind: &str) -> Option<Node<'tree>> {
+    if node.kind() == kind {
+        return Some(node);
+    }
+    let mut cursor = node.walk();
+    let children: Vec<Node> = node.named_children(&mut cursor).collect();
+    children.into_iter().find_map(|child| first(child, kind))
+}
+
 /// A node with its children rewritten and everything between them as it is.
 pub(super) fn rewritten(source: &str, node: Node, write: &dyn Fn(Node) -> String) -> String {
     let mut cursor = node.walk();

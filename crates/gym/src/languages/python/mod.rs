@@ -13,6 +13,7 @@ mod error;
 pub mod evaluate;
 mod events;
 pub mod extraction;
+pub mod guards;
 pub mod hollow;
 pub mod imports;
 mod language;

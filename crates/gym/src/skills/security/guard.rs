@@ -1,30 +1,46 @@
-//! Whether a record is about a guard that refuses input, and which input shows it.
+//! Guards that refuse input, and input that shows that one is missing.
+//!
+//! Every guard of the function that the record is about is taken away, or if it has none, of the others in its file. Nothing depends on whether tests
+//! notice that: what decides is a call that the guarded version refuses and the other one takes.
 
+use std::collections::BTreeMap;
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use super::{Build, Rejection};
-use crate::grade::calls::{self, Question};
+use crate::grade::calls::{self, Question, in_tests};
 use crate::languages;
-use crate::record::BugRecord;
+use crate::languages::python::authoring::inputs;
+use crate::languages::python::guards::{callee, refuses};
+use crate::record::{BugRecord, Mutation};
+use crate::tree::Tree;
 
 /// The operator that takes guards away.
 const OPERATOR: &str = "remove_guard";
-/// Calls that are tried.
-const MOST_CALLS: usize = 60;
+/// Calls that are tried, and guards of one function.
+const MOST_CALLS: usize = 160;
+const MOST_GUARDS: usize = 6;
+/// Functions that are tried.
+const MOST_FUNCTIONS: usize = 6;
 /// Seconds of processor time of one call.
 const LONGEST_CALL: f64 = 0.2;
 
 /// The arguments of each call as JSON, or null.
 const ARGUMENTS: &str = r#"
-import json, os, sys
+import json, os, sys, types
 asked = json.load(sys.stdin)
 
 def keep(*args, **kwargs):
     return {"args": list(args), "kwargs": kwargs}
 
+name, _, method = asked["callee"].partition(".")
+names = {name: types.SimpleNamespace(**{method: keep}) if method else keep}
+
 def written(call):
     try:
-        return json.dumps(eval(call, {asked["function"]: keep}), allow_nan=False)
+        return json.dumps(eval(call, dict(names)), allow_nan=False)
     except Exception:
         return None
 
@@ -33,7 +49,12 @@ os.write(3, json.dumps([written(call) for call in asked["calls"]]).encode())
 
 /// A guard that is missing.
 pub(super) struct Guard {
-    /// The class of what it raises.
+    /// The file without it.
+    pub(super) vulnerable: String,
+    /// The function, `name` or `Class.name`, and what is called to run it.
+    pub(super) function: String,
+    pub(super) callee: String,
+    /// How the guarded version ends: the class of what it raises, or `returned None`.
     pub(super) signature: String,
     /// Arguments that only it refuses, as JSON.
     pub(super) proof: String,
@@ -42,19 +63,58 @@ pub(super) struct Guard {
 #[derive(Deserialize)]
 struct Written(Vec<Option<String>>);
 
-/// The guard of a record.
-pub(super) fn find(build: &Build, record: &BugRecord) -> Result<Guard, Rejection> {
+/// The first guard without which some plain input is taken.
+pub(super) fn find(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Guard, Rejection> {
     let main = record.change.main();
-    if main.by != OPERATOR || record.change.places.len() != 1 || main.function.contains('.') {
-        return Err(Rejection::new("no_guard", "no guard of a function was taken away"));
+    let source = record.fixed.text(&main.path).unwrap_or_default();
+    let mut guards: BTreeMap<String, Vec<Mutation>> = BTreeMap::new();
+    for site in languages::mutations(&main.path, source) {
+        if site.operator == OPERATOR && refuses(&site.before) && callee(source, &site.function).is_some() {
+            guards.entry(site.function.clone()).or_default().push(site);
+        }
     }
-    let text = |tree: &crate::tree::Tree| tree.text(&main.path).unwrap_or_default().to_owned();
-    let texts = [text(&record.fixed), text(&record.buggy)];
-    let calls = candidates(record, &main.function);
+    let mut functions: Vec<(String, Vec<Mutation>)> = guards.into_iter().collect();
+    functions.shuffle(rng);
+    // Records of one file would all lead to the same functions.
+    if functions.iter().any(|(function, _)| *function == main.function) {
+        functions.retain(|(function, _)| *function == main.function);
+    }
+    if functions.is_empty() {
+        return Err(Rejection::new("no_guard", format!("no function of `{}` refuses input", main.path)));
+    }
+    let mut tried = Vec::new();
+    for (function, mut sites) in functions.into_iter().take(MOST_FUNCTIONS) {
+        sites.shuffle(rng);
+        sites.truncate(MOST_GUARDS);
+        let callee = callee(source, &function).unwrap_or_default();
+        match prove(build, record, (source, &callee), &sites)? {
+            Some((at, signature, proof)) => {
+                let vulnerable = sites[at].apply(source);
+                return Ok(Guard { vulnerable, function, callee, signature, proof });
+            }
+            None => tried.push(function),
+        }
+    }
+    Err(Rejection::new("no_proof", format!("no plain input is refused by one guard alone: {}", tried.join(", "))))
+}
+
+/// Which of the guards is missed by a call, how it refuses, and the arguments.
+fn prove(
+    build: &Build,
+    record: &BugRecord,
+    (source, callee): (&str, &str),
+    sites: &[Mutation],
+) -> Result<Option<(usize, String, String)>, Rejection> {
+    let calls = candidates(record, callee);
+    if calls.is_empty() {
+        return Ok(None);
+    }
+    let texts: Vec<String> =
+        std::iter::once(source.to_owned()).chain(sites.iter().map(|site| site.apply(source))).collect();
     let question = Question {
         tests: &record.tests,
         tree: &record.fixed,
-        path: &main.path,
+        path: &record.change.main().path,
         texts: &texts,
         calls: &calls,
         call_seconds: Some(LONGEST_CALL),
@@ -62,42 +122,65 @@ pub(super) fn find(build: &Build, record: &BugRecord) -> Result<Guard, Rejection
     };
     let broken = |cause| Rejection::new("infrastructure", format!("{cause:?}"));
     let values = calls::evaluate(build.workshop, &question).map_err(broken)?;
-    let [Some(fixed), Some(buggy)] = values.as_slice() else {
-        return Err(Rejection::new("no_import", main.path.clone()));
-    };
-    let refused = calls.iter().zip(fixed.iter().zip(buggy));
-    let telling: Vec<(&String, &str)> = refused
-        .filter(|(_, (_, buggy))| !buggy.starts_with('!'))
-        .filter_map(|(call, (fixed, _))| {
-            Some((call, fixed.strip_prefix('!').filter(|class| *class != "TimeoutError")?))
-        })
-        .collect();
+    let Some((Some(guarded), without)) = values.split_first() else { return Ok(None) };
+    let mut telling: Vec<(usize, String, &String)> = Vec::new();
+    for (at, taken) in without.iter().enumerate() {
+        let Some(taken) = taken else { continue };
+        for (call, (refused, taken)) in calls.iter().zip(guarded.iter().zip(taken)) {
+            telling.extend(refusal(refused, taken).map(|signature| (at, signature, call)));
+        }
+    }
+    // What raises says more clearly that it refuses.
+    telling.sort_by_key(|(_, signature, call)| (signature.starts_with("returned"), call.len()));
+    telling.truncate(MOST_CALLS);
     let asked = serde_json::json!({
-        "function": main.function,
-        "calls": telling.iter().map(|(call, _)| call).collect::<Vec<_>>(),
+        "callee": callee,
+        "calls": telling.iter().map(|(_, _, call)| call).collect::<Vec<_>>(),
     });
     let output = build
         .workshop
         .run_python(&record.tests, &[&record.fixed], &["-c", ARGUMENTS], asked.to_string().into_bytes())
         .map_err(broken)?;
     let Written(written) = serde_json::from_slice(&output.report.bytes).unwrap_or(Written(Vec::new()));
-    let found = written.into_iter().zip(telling).find_map(|(proof, (_, class))| Some((proof?, class.to_owned())));
-    let (proof, signature) =
-        found.ok_or_else(|| Rejection::new("no_proof", "no plain input is refused by the guard alone"))?;
-    Ok(Guard { signature, proof })
+    Ok(written.into_iter().zip(telling).find_map(|(proof, (at, signature, _))| Some((at, signature, proof?))))
 }
 
-/// Calls of the function, as tests make them and near them.
-fn candidates(record: &BugRecord, function: &str) -> Vec<String> {
-    let Some(authoring) = languages::of_runner(record.tests.runner).authoring() else { return Vec::new() };
+/// How a value of the guarded version refuses, if the other version takes the same call.
+fn refusal(refused: &str, taken: &str) -> Option<String> {
+    if taken.starts_with('!') || taken == refused {
+        return None;
+    }
+    match refused.strip_prefix('!') {
+        Some("TimeoutError" | "MemoryError" | "NameError") => None,
+        Some(class) => Some(class.to_owned()),
+        None => matches!(refused, "None" | "False").then(|| format!("returned {refused}")),
+    }
+}
+
+/// Calls, as tests make them, near them, and such as nobody should make.
+fn candidates(record: &BugRecord, callee: &str) -> Vec<String> {
+    let (class, name) = callee.rsplit_once('.').map_or(("", callee), |(class, name)| (class, name));
+    let whole = |call: String| if class.is_empty() { call } else { format!("{class}.{call}") };
     let texts = record.tests.files.iter().filter_map(|path| record.fixed.text(path));
-    let mut found: Vec<String> = texts.flat_map(|text| authoring.calls(text, function)).collect();
+    let mut found: Vec<String> = texts.flat_map(|text| in_tests(text, name)).map(whole).collect();
     found.extend(record.calls.iter().cloned());
     found.extend(record.symptoms.iter().filter_map(|symptom| symptom.call.clone()));
-    let near: Vec<String> = found.iter().flat_map(|call| authoring.varied(call)).collect();
+    let own = format!("{callee}(");
+    found.retain(|call| call.starts_with(&own) && call.ends_with(')'));
+    let near: Vec<String> = found.iter().take(20).flat_map(|call| inputs::varied(call)).collect();
+    let hostile: Vec<String> = found.iter().take(2).flat_map(|call| inputs::hostile(call)).collect();
+    found.truncate(MOST_CALLS / 2);
+    found.extend(hostile);
     found.extend(near);
-    found.retain(|call| call.starts_with(&format!("{function}(")));
-    found.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|call| seen.insert(call.clone()));
     found.truncate(MOST_CALLS);
     found
+}
+
+/// The project without the guard.
+pub(super) fn vulnerable(record: &BugRecord, guard: &Guard) -> Tree {
+    let mut tree = record.fixed.clone();
+    tree.insert(record.change.main().path.clone(), guard.vulnerable.as_str());
+    tree
 }

@@ -16,15 +16,18 @@ const MAX_BYTES: usize = 32 << 10;
 /// Runs of each version.
 const REPEATS: usize = 3;
 
-/// Imports the function, calls it and says how it ended. Only the class of what was raised is said.
+/// Imports the function, calls it and says how it ended. Only the class of what was raised is said, and of values only whether it is one of the two
+/// with which guards refuse.
 const CALL: &str = r#"
 import importlib, json, os, sys
 asked = json.load(sys.stdin)
 sys.stdout = open(os.devnull, "w")
-function = getattr(importlib.import_module(asked["module"]), asked["function"])
+function = importlib.import_module(asked["module"])
+for name in asked["function"].split("."):
+    function = getattr(function, name)
 try:
-    function(*asked["args"], **asked["kwargs"])
-    ended = "returned"
+    value = function(*asked["args"], **asked["kwargs"])
+    ended = "returned None" if value is None else "returned False" if value is False else "returned"
 except BaseException as error:
     ended = type(error).__name__
 os.write(3, json.dumps({"nonce": asked["nonce"], "ended": ended}).encode())
@@ -69,14 +72,17 @@ pub(super) fn grade(workshop: &Workshop, task: &Task, hidden: &Hidden, submissio
     let mut table = Table::new();
     for (is_guarded, repeat) in runs {
         let layers: Vec<&Tree> = if is_guarded { vec![&*vulnerable, &*fixed] } else { vec![&*vulnerable] };
-        let (name, expected, code) = match is_guarded {
-            true => ("guarded", hidden.signature.as_str(), "accepted_by_both"),
-            false => ("vulnerable", "returned", "not_exploited"),
+        let (name, code) = match is_guarded {
+            true => ("guarded", "accepted_by_both"),
+            false => ("vulnerable", "not_exploited"),
         };
         let ended = call(workshop, task, hidden, &layers, &proof)?;
         table.push((format!("{name}#{repeat}"), ended.clone()));
-        if ended != expected {
-            return Ok(nothing(code, format!("{name}: ended with `{ended}`, expected `{expected}`"), table));
+        let is_refused = ended == hidden.signature;
+        let is_right = if is_guarded { is_refused } else { ended.starts_with("returned") && !is_refused };
+        if !is_right {
+            let expected = if is_guarded { hidden.signature.as_str() } else { "a value that does not refuse" };
+            return Ok(nothing(code, format!("{name}: ended with `{ended}`, expected {expected}"), table));
         }
     }
     Ok(full(table))

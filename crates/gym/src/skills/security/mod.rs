@@ -2,7 +2,7 @@
 //! in Python.
 //!
 //! The proof is data. A harness of ours hands it to the pristine vulnerable version and to the pristine guarded one: the property is that the
-//! first takes it and the second refuses it as the guard does.
+//! first takes it and the second refuses it as the guard does. A guard refuses by raising something, or by giving `None` or `False`.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use crate::episode::{FileChange, InvalidCause, Submission};
 use crate::grade::Workshop;
 use crate::grade::verdict::Verdict;
 use crate::languages::{self, Language};
-use crate::record::BugRecord;
+use crate::record::{BugRecord, TestId};
 use crate::task::Task;
-use crate::tree::TreeId;
+use crate::tree::{Tree, TreeId};
 
 mod guard;
 mod harness;
@@ -35,10 +35,10 @@ pub(crate) struct Hidden {
     /// The whole tree without the guard, and the files that bring it back.
     vulnerable: TreeId,
     fixed: TreeId,
-    /// The function and the module that it is imported from.
+    /// What is called, `name` or `Class.name`, and the module that it is imported from.
     function: String,
     module: String,
-    /// The class of what the guard raises.
+    /// How the guarded version ends: the class of what its guard raises, or `returned None`.
     signature: String,
     /// Arguments that only the guard refuses.
     proof: String,
@@ -50,7 +50,7 @@ impl Skill for Security {
     }
 
     fn grader(&self) -> &'static str {
-        "security/1"
+        "security/2"
     }
 
     fn is_composite(&self) -> bool {
@@ -65,24 +65,31 @@ impl Skill for Security {
         language.name() == "python"
     }
 
-    fn build(&self, build: &Build, record: &BugRecord, _: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
-        let guard = guard::find(build, record)?;
-        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
+    fn build(&self, build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Vec<Task>, Rejection> {
+        let guard = guard::find(build, record, rng)?;
+        let vulnerable = guard::vulnerable(record, &guard);
+        let failing = failing(build, record, &vulnerable)?;
+        let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &vulnerable, &failing))?;
         let main = record.change.main();
-        let mut healthy = crate::tree::Tree::new();
-        healthy.insert(main.path.clone(), record.fixed.get(&main.path).unwrap_or_default());
-        let authoring = languages::of_runner(record.tests.runner).authoring();
         let text = record.fixed.text(&main.path).unwrap_or_default();
-        let (_, specification) = authoring.map(|it| it.documentation(text, &main.function)).unwrap_or_default();
+        let mut healthy = Tree::new();
+        healthy.insert(main.path.clone(), text);
+        let authoring = languages::of_runner(record.tests.runner).authoring();
+        let (_, specification) = authoring.map(|it| it.documentation(text, &guard.function)).unwrap_or_default();
+        let refusal = match guard.signature.strip_prefix("returned ") {
+            Some(value) => format!("by returning `{value}`"),
+            None => format!("with `{}`", guard.signature),
+        };
         let prompt = include_str!("prompt.md")
-            .replace("{function}", &main.function)
+            .replace("{function}", &guard.function)
+            .replace("{callee}", &guard.callee)
             .replace("{path}", &main.path)
-            .replace("{signature}", &guard.signature)
+            .replace("{refusal}", &refusal)
             .replace("{specification}", &specification);
         let hidden = Hidden {
             vulnerable: shown.clone(),
             fixed: draft::store(&build.workshop.blobs, &healthy)?,
-            function: main.function.clone(),
+            function: guard.callee,
             module: draft::module_name(&main.path, &record.tests.import_roots),
             signature: guard.signature,
             proof: guard.proof,
@@ -104,4 +111,16 @@ impl Skill for Security {
     fn teacher(&self, _: &Workshop, _: &Task, _: f64, _: ChaCha8Rng) -> Result<Teacher, String> {
         Err("nobody teaches how to find such input".to_owned())
     }
+}
+
+/// Tests that notice that the guard is missing: they hold input that it refuses.
+fn failing(build: &Build, record: &BugRecord, vulnerable: &Tree) -> Result<Vec<TestId>, Rejection> {
+    let report = build.workshop.run_suite(&record.tests, vulnerable, record.tests.files.clone());
+    let report = report.map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?;
+    if !report.health.believable() {
+        return Err(Rejection::new(report.health.code(), report.health.detail()));
+    }
+    let passing = report.passing();
+    let known = record.fail_to_pass.iter().chain(&record.pass_to_pass);
+    Ok(known.filter(|id| passing.binary_search(id).is_err()).cloned().collect())
 }

@@ -10,6 +10,51 @@ pub fn varied(call: &str) -> Vec<String> {
     neighbours::exchanged(parse(call).root_node(), call, &others)
 }
 
+/// What code that takes input from elsewhere has to expect: nothing, far too much, ways out of a folder, markup, and other types.
+const HOSTILE: [&str; 22] = [
+    "''",
+    "' '",
+    "'..'",
+    "'../x'",
+    "'/x'",
+    "'a/../../x'",
+    "'a//b'",
+    "'<b>'",
+    "'a b'",
+    "'\\x00'",
+    "'\\n'",
+    "'-1'",
+    "'é'",
+    "'a:b'",
+    "-1",
+    "0",
+    "1000000000",
+    "1.5",
+    "None",
+    "True",
+    "[]",
+    "{}",
+];
+
+/// The call with each of its arguments exchanged for what nobody should hand in.
+pub fn hostile(call: &str) -> Vec<String> {
+    let syntax = parse(call);
+    let Some(arguments) = crate::languages::nodes::first(syntax.root_node(), "argument_list") else {
+        return Vec::new();
+    };
+    let mut cursor = arguments.walk();
+    let given = arguments.named_children(&mut cursor).map(|it| match it.kind() {
+        "keyword_argument" => it.child_by_field_name("value").unwrap_or(it),
+        _ => it,
+    });
+    let long = format!("'{}'", "x".repeat(400));
+    let values: Vec<&str> = HOSTILE.into_iter().chain([long.as_str()]).collect();
+    let places: Vec<std::ops::Range<usize>> = given.map(|it| it.byte_range()).collect();
+    let with =
+        |place: &std::ops::Range<usize>, value: &&str| format!("{}{value}{}", &call[..place.start], &call[place.end..]);
+    places.iter().flat_map(|place| values.iter().map(move |value| with(place, value))).collect()
+}
+
 fn others(node: Node, text: &str) -> Vec<String> {
     match node.kind() {
         "integer" => text.parse::<i64>().map_or_else(|_| Vec::new(), |number| integers(number, node)),
@@ -30,6 +75,14 @@ fn integers(number: i64, node: Node) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_argument_becomes_what_nobody_should_hand_in() {
+        let found = hostile("f(1, key=[2])");
+        assert_eq!(found.len(), 2 * (HOSTILE.len() + 1));
+        assert!(found.contains(&"f('../x', key=[2])".to_owned()) && found.contains(&"f(1, key=None)".to_owned()));
+        assert!(hostile("f()").is_empty());
+    }
 
     #[test]
     fn every_literal_has_neighbours_of_its_type() {
