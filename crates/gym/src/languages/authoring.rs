@@ -72,6 +72,11 @@ pub trait Authoring: Sync {
     /// A call with one of its literals exchanged for a neighbour of the same type.
     fn varied(&self, call: &str) -> Vec<String>;
 
+    /// Calls that mix the arguments of several.
+    fn crossed(&self, _calls: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is written about a function at the top of a file: its first line, and its documentation in one line without examples.
     fn documentation(&self, source: &str, function: &str) -> (String, String);
 

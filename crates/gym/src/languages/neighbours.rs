@@ -18,6 +18,22 @@ pub(super) fn exchanged(root: Node, source: &str, others: &dyn Fn(Node, &str) ->
     found
 }
 
+/// Calls with the last argument of each other one: tests hand in pairs that belong together, and mistakes show where they do not. Each call comes with the
+/// bytes of its arguments.
+pub(super) fn crossed(calls: &[(String, Vec<std::ops::Range<usize>>)]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (call, own) in calls {
+        for (other, theirs) in calls.iter().filter(|(_, theirs)| theirs.len() == own.len() && own.len() > 1) {
+            let (Some(place), Some(taken)) = (own.last(), theirs.last()) else { continue };
+            let text = format!("{}{}{}", &call[..place.start], &other[taken.clone()], &call[place.end..]);
+            if !found.contains(&text) && !calls.iter().any(|(known, _)| *known == text) {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
+
 /// Numbers beside a number without a sign; `signed` when one stands before it.
 pub(super) fn integers(number: i64, signed: bool) -> Vec<i64> {
     // `--3` is a number, too, but nobody writes it.

@@ -13,6 +13,9 @@ use crate::tree::{Tree, TreeId};
 const FEWEST_VARIANTS: usize = 3;
 const MOST_CALLS: usize = 6;
 const MOST_CANDIDATES: usize = 40;
+/// Compiled versions that are evaluated before it is asked whether there are enough, and how many are.
+const COMPILED: usize = 9;
+const ENOUGH: usize = 6;
 /// Seconds of processor time that a call on the correct code may take.
 const LONGEST_CALL: f64 = 0.1;
 
@@ -107,8 +110,7 @@ pub(super) fn choose(
         .filter(|site| site.function == target.function)
         .collect();
     sites.shuffle(rng);
-    let tries = if target.authoring.is_compiled() { 1 } else { 3 };
-    sites.truncate(tries * build.max_variants);
+    sites.truncate(3 * build.max_variants);
     // What a commit repaired is a mistake that somebody made.
     let natural = record.buggy.text(&target.path).filter(|_| record.change.is_history()).map(str::to_owned);
     let made = sites.iter().map(|site| site.apply(&target.source));
@@ -116,21 +118,37 @@ pub(super) fn choose(
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
     let text = target.authoring.place(&target.names);
     let place = target.authoring.has_own_places().then_some((target.test_path.as_str(), text.as_str()));
-    let question = Question { tests, tree, path, texts: &texts, calls: &all, call_seconds: None, place };
-    let mut values = calls::evaluate(build.workshop, &question)
-        .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))?
-        .into_iter();
-    let correct = values.next().flatten().ok_or_else(|| Rejection::new("no_import", target.path.clone()))?;
+    let values = |texts: &[String]| {
+        let question = Question { tests, tree, path, texts, calls: &all, call_seconds: None, place };
+        calls::evaluate(build.workshop, &question)
+            .map_err(|cause| Rejection::new("infrastructure", format!("{cause:?}")))
+    };
+    // A version that has to be compiled costs seconds, and a handful is enough; others are evaluated in one process.
+    let (few, enough) = if target.authoring.is_compiled() { (COMPILED, ENOUGH) } else { (texts.len(), usize::MAX) };
+    let mut chunks = texts.chunks(few);
+    let first = chunks.next().unwrap_or_default();
+    let mut seen = values(first)?;
+    let correct = seen.remove(0).ok_or_else(|| Rejection::new("no_import", target.path.clone()))?;
     let usable: Vec<bool> = correct.iter().map(|value| is_value(target, value)).collect();
     let mut variants: Vec<(String, Vec<bool>)> = Vec::new();
-    for (text, wrong) in texts.into_iter().skip(1).zip(values) {
-        let Some(wrong) = wrong else { continue };
-        let told: Vec<bool> = (0..all.len()).map(|at| usable[at] && wrong[at] != correct[at]).collect();
-        let by_documentation = told[..documented.len()].iter().any(|told| *told);
-        let same = variants.iter().any(|(_, other)| *other == told);
-        if told.iter().any(|told| *told) && !by_documentation && !same {
-            variants.push((text, told));
+    let mut take = |texts: &[String], values: Vec<Option<Vec<String>>>| {
+        for (text, wrong) in texts.iter().zip(values) {
+            let Some(wrong) = wrong else { continue };
+            let told: Vec<bool> = (0..all.len()).map(|at| usable[at] && wrong[at] != correct[at]).collect();
+            let by_documentation = told[..documented.len()].iter().any(|told| *told);
+            let same = variants.iter().any(|(_, other)| *other == told);
+            if told.iter().any(|told| *told) && !by_documentation && !same {
+                variants.push((text.clone(), told));
+            }
         }
+        variants.len()
+    };
+    let mut found = take(&first[1..], seen);
+    for chunk in chunks {
+        if found >= enough {
+            break;
+        }
+        found = take(chunk, values(chunk)?);
     }
     variants.truncate(build.max_variants);
     let chosen = cover(&mut variants, documented.len(), all.len());
@@ -179,9 +197,10 @@ fn candidate_calls(record: &BugRecord, target: &Target) -> Vec<String> {
     let authoring = target.authoring;
     let sources: Vec<String> = if authoring.has_own_places() { found.clone() } else { record.calls.clone() };
     let recorded = sources.iter().flat_map(|call| std::iter::once(call.clone()).chain(authoring.varied(call)));
+    let recorded: Vec<String> = recorded.chain(authoring.crossed(&sources)).collect();
     // What is an iterator in Python shows its values as a list.
     let listed = |call: String| [Some(call.clone()), (!authoring.has_own_places()).then(|| format!("list({call})"))];
-    for call in recorded.flat_map(listed).flatten() {
+    for call in recorded.into_iter().flat_map(listed).flatten() {
         if !found.contains(&call) && !documented.contains(&call) && !call.starts_with("list(list(") {
             found.push(call);
         }

@@ -7,6 +7,7 @@ use tree_sitter::Node;
 use super::super::subject::calls_of;
 use super::super::syntax::parse;
 use crate::languages::neighbours;
+use crate::languages::nodes::first;
 
 /// Calls of a function in order of appearance, each once.
 pub(super) fn in_file(source: &str, function: &str) -> Vec<String> {
@@ -17,6 +18,18 @@ pub(super) fn in_file(source: &str, function: &str) -> Vec<String> {
 /// The call with one literal exchanged for a neighbour of the same type, in order of position.
 pub(super) fn varied(call: &str) -> Vec<String> {
     neighbours::exchanged(parse(call).root_node(), call, &others)
+}
+
+/// Calls that mix the arguments of several.
+pub(super) fn crossed(calls: &[String]) -> Vec<String> {
+    let places = |call: &String| {
+        let tree = parse(call);
+        let arguments = first(tree.root_node(), "arguments")?;
+        let mut cursor = arguments.walk();
+        let ranges = arguments.named_children(&mut cursor).map(|it| it.byte_range()).collect();
+        Some((call.clone(), ranges))
+    };
+    neighbours::crossed(&calls.iter().filter_map(places).collect::<Vec<_>>())
 }
 
 fn others(node: Node, text: &str) -> Vec<String> {

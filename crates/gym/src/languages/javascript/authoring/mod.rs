@@ -90,6 +90,10 @@ impl Authoring for Code {
         calls::varied(call)
     }
 
+    fn crossed(&self, calls: &[String]) -> Vec<String> {
+        calls::crossed(calls)
+    }
+
     fn documentation(&self, source: &str, function: &str) -> (String, String) {
         let Some(span) = at_top(source, function) else { return Default::default() };
         let signature = source[span.start..span.end].lines().next().unwrap_or_default().trim_end_matches('{');

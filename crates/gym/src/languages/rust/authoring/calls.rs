@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::super::{symptom, syntax};
 use crate::languages::neighbours;
-use crate::languages::nodes::visit;
+use crate::languages::nodes::{first, visit};
 
 /// Longer calls are not worth quoting.
 const LONGEST: usize = 120;
@@ -55,6 +55,20 @@ pub(super) fn varied(call: &str) -> Vec<String> {
     found.iter().map(|text| text[HEAD.len()..text.len() - TAIL.len()].to_owned()).collect()
 }
 
+/// Calls that mix the arguments of several.
+pub(super) fn crossed(calls: &[String]) -> Vec<String> {
+    const HEAD: &str = "fn f() { ";
+    let places = |call: &String| {
+        let tree = syntax::parse(&format!("{HEAD}{call}; }}"));
+        let arguments = first(tree.root_node(), "arguments")?;
+        let mut cursor = arguments.walk();
+        let ranges =
+            arguments.named_children(&mut cursor).map(|it| it.start_byte() - HEAD.len()..it.end_byte() - HEAD.len());
+        Some((call.clone(), ranges.collect()))
+    };
+    neighbours::crossed(&calls.iter().filter_map(places).collect::<Vec<_>>())
+}
+
 fn others(node: Node, text: &str) -> Vec<String> {
     match node.kind() {
         "integer_literal" => {
@@ -80,6 +94,12 @@ mod tests {
     fn calls_without_variables_are_found_in_assertions_and_elsewhere() {
         let source = "fn a() {\n    assert_eq!(add(1,\n        2), 3);\n    let x = m::add(2, 3);\n    assert!(add(x, 1) == 2 && add(4, 5) > 0);\n    assert_eq!(add(1, 2), 3);\n}\n";
         assert_eq!(in_file(source, "add"), ["add(1, 2)", "m::add(2, 3)", "add(4, 5)"]);
+    }
+
+    #[test]
+    fn arguments_of_several_calls_are_mixed() {
+        let calls = ["f(1, \"a\")", "f(2, \"b\")", "f(3)"].map(str::to_owned);
+        assert_eq!(crossed(&calls), ["f(1, \"b\")", "f(2, \"a\")"]);
     }
 
     #[test]

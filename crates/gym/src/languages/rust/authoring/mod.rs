@@ -74,6 +74,10 @@ impl Authoring for Code {
         calls::varied(call)
     }
 
+    fn crossed(&self, calls: &[String]) -> Vec<String> {
+        calls::crossed(calls)
+    }
+
     fn documentation(&self, source: &str, function: &str) -> (String, String) {
         let Some(span) = at_top(source, function) else { return Default::default() };
         let text = source[span.start..span.end].lines().find(|line| line.contains("fn ")).unwrap_or_default();
