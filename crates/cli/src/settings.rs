@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) sandbox: Sandbox,
     pub(crate) images: Images,
     pub(crate) policy: Policy,
+    pub(crate) mine: Mine,
     pub(crate) teacher: Teacher,
     pub(crate) model: Model,
     pub(crate) engine: Engine,
@@ -203,6 +204,21 @@ fn is_time(seconds: f64) -> bool {
     (0.0..=1e9).contains(&seconds)
 }
 
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mine {
+    pub(crate) texts: Texts,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Texts {
+    pub(crate) url: String,
+    pub(crate) model: String,
+    pub(crate) temperature: f64,
+    pub(crate) max_tokens: u32,
+}
+
 impl Settings {
     /// Says which setting is out of its range, and what the range is.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -227,6 +243,8 @@ impl Settings {
             (self.images.cache_mib >= 1, "images.cache_mib", "must be at least 1"),
             (policy.temperature >= 0.0, "policy.temperature", "must be at least 0"),
             (policy.max_tokens >= 1, "policy.max_tokens", "must be at least 1"),
+            (self.mine.texts.temperature >= 0.0, "mine.texts.temperature", "must be at least 0"),
+            (self.mine.texts.max_tokens >= 1, "mine.texts.max_tokens", "must be at least 1"),
             (matches!(&*self.engine.precision, "fp32" | "bf16"), "engine.precision", "must be `fp32` or `bf16`"),
             (self.engine.lora_alpha > 0.0, "engine.lora_alpha", "must be more than 0"),
             (train.tasks_per_skill >= 1, "train.tasks_per_skill", "must be at least 1"),

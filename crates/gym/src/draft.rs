@@ -109,11 +109,21 @@ pub fn complaint(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Reje
 /// # Errors
 /// `no_symptom` when no failing test shows a call and a value.
 pub fn issue(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {
+    if let Some(issue) = worded(record) {
+        return Ok(issue);
+    }
     let issue = stated(record, rng)?;
     match &record.report {
         Some(report) => Ok(Issue { text: format!("{report}\n\n{}", issue.text), ..issue }),
         None => Ok(issue),
     }
+}
+
+/// The issue as a model has worded it.
+fn worded(record: &BugRecord) -> Option<Issue> {
+    let (text, call) = record.words.issue.clone()?;
+    let symptom = record.symptoms.iter().find(|symptom| symptom.call.as_ref() == Some(&call))?;
+    Some(Issue { text, call, expected: symptom.expected.clone()?, set_up: set_up(record, symptom)? })
 }
 
 fn stated(record: &BugRecord, rng: &mut ChaCha8Rng) -> Result<Issue, Rejection> {

@@ -46,4 +46,5 @@ mod testkit;
 pub mod tree;
 pub mod validate;
 pub mod verdicts;
+pub mod wording;
 pub mod world;

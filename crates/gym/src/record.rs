@@ -46,6 +46,19 @@ pub struct BugRecord {
     /// Calls of the first function of the change, as tests make them, as source with literal arguments. Not recorded for generated
     /// packages.
     pub calls: Vec<String>,
+    /// Its texts in the words of a model, as far as they have been written and hold.
+    #[serde(default)]
+    pub words: Words,
+}
+
+/// Texts about a bug that a model has written from what is known of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// The report, and the call of the symptom that it is about.
+    pub issue: Option<(String, String)>,
+    /// What has to be changed.
+    pub instruction: Option<String>,
 }
 
 /// In what a buggy tree differs from the healthy one: one mutation, several, or a commit that was taken back. Which bytes differ is

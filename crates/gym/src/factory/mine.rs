@@ -20,6 +20,7 @@ use crate::skills::{Rejection, Skill};
 use crate::sources::git::{Commit, Repository};
 use crate::sources::releases::Line;
 use crate::validate::{BATCH, try_all};
+use crate::wording::Wording;
 
 /// How far mining is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Crew<'a> {
     pub stop: &'a AtomicBool,
     /// What is settled already.
     pub ledger: &'a Ledger,
+    /// Who words texts; templates alone do without.
+    pub texts: Option<&'a Wording>,
 }
 
 impl Crew<'_> {
@@ -99,6 +102,9 @@ pub fn mine(
     if let Some(project) = quarry.healthy {
         records.extend(mutated(crew, project, recipe, &mut made, progress)?);
     }
+    if let Some(texts) = crew.texts {
+        word(crew, texts, &mut records)?;
+    }
     let skills = |record: &BugRecord| -> Vec<&'static dyn Skill> {
         let language = languages::of_runner(record.tests.runner);
         let several = record.change.paths().len() > 1;
@@ -120,6 +126,19 @@ pub fn mine(
     });
     made.leave_out_telling();
     Ok(made)
+}
+
+/// Has a model write the texts of every record.
+fn word(crew: &Crew, texts: &Wording, records: &mut [BugRecord]) -> Result<(), Rejection> {
+    let words = |record: &BugRecord| {
+        let once = || texts.words(crew.workshop, record);
+        crew.ledger.settle(&format!("words {}", record.id), Result::is_err, once)
+    };
+    let written = parallel::map(records, crew.workers, crew.stop, &words);
+    for (record, words) in records.iter_mut().zip(written) {
+        record.words = words.map_err(|reason: String| Rejection::new("texts", reason))?;
+    }
+    Ok(())
 }
 
 /// Bug records by mutation, and after them those in two files.
@@ -216,7 +235,7 @@ mod tests {
         let project = testkit::project();
         let quarry = Quarry { healthy: Some(&project), ..Quarry::default() };
         let (stop, ledger) = (AtomicBool::new(false), Ledger::default());
-        let crew = Crew { workshop: &workshop, workers, stop: &stop, ledger: &ledger };
+        let crew = Crew { workshop: &workshop, workers, stop: &stop, ledger: &ledger, texts: None };
         mine(&crew, &quarry, &recipe, &mut |_| ()).expect("the package is healthy")
     }
 

@@ -10,7 +10,7 @@ use super::{Rejection, proposal, symptom};
 use crate::baseline::Baseline;
 use crate::languages::{Call, Environment, Health, Observation, Selection, Status, TestReport};
 use crate::project::Project;
-use crate::record::{BugRecord, Change, Mutation, Place, Symptom, TestId};
+use crate::record::{BugRecord, Change, Mutation, Place, Symptom, TestId, Words};
 use crate::tree::{LayerStore, Tree};
 
 /// A bug may break this many tests, or this share of the suite if that is more.
@@ -231,6 +231,7 @@ fn record(
         symptoms,
         report: None,
         calls,
+        words: Words::default(),
     }
 }
 

@@ -17,7 +17,7 @@ fn mined(bench: &Bench, skills: &[&str], records: usize) -> Yield {
     let project = project();
     let quarry = Quarry { healthy: Some(&project), ..Quarry::default() };
     let (stop, ledger) = (AtomicBool::new(false), Ledger::default());
-    let crew = Crew { workshop: &bench.workshop, workers: 2, stop: &stop, ledger: &ledger };
+    let crew = Crew { workshop: &bench.workshop, workers: 2, stop: &stop, ledger: &ledger, texts: None };
     mine(&crew, &quarry, &recipe, &mut |_| ()).expect("the package is healthy")
 }
 

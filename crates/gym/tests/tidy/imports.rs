@@ -58,8 +58,22 @@ const TABLE: &[(&str, &[&str])] = &[
     ("attacks", &["agent", "draft", "grade", "languages", "policy", "rollout::World", "skills"]),
     (
         "factory",
-        &["baseline", "blobs", "gate", "grade", "languages", "mutation", "parallel", "skills", "sources", "validate"],
+        &[
+            "baseline",
+            "blobs",
+            "gate",
+            "grade",
+            "languages",
+            "mutation",
+            "parallel",
+            "skills",
+            "sources",
+            "validate",
+            "wording",
+        ],
     ),
+    // Only words: what a skill makes of them does not depend on who wrote them.
+    ("wording", &["draft", "grade", "instruction", "issue", "languages", "policy"]),
     ("pack", &["blobs", "gate"]),
     ("embedded", &["factory", "grade", "pack", "parallel", "skills", "sources"]),
     ("store", &["calendar"]),

@@ -89,7 +89,7 @@ fn mine(
     let mut workshop = machine::workshop(&context.settings, Arc::new(blobs))?;
     workshop.grading_limits.wall = workshop.grading_limits.wall.max(PATIENCE);
     let (workers, ledger) = (machine::workers(&context.settings), Ledger::default());
-    let crew = Crew { workshop: &workshop, workers, stop: &context.stop, ledger: &ledger };
+    let crew = Crew { workshop: &workshop, workers, stop: &context.stop, ledger: &ledger, texts: None };
     let progress = context.printer.progress("tasks with attempts", tried.len() as u64);
     let made = factory::review_attempts(&crew, tried, recipe, &|| progress.advance(1));
     drop(progress);

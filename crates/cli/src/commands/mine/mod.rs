@@ -18,6 +18,7 @@ use crate::{machine, packs, text};
 mod attempts;
 mod funnel;
 mod page;
+mod texts;
 mod view;
 
 use view::MiningView;
@@ -140,13 +141,18 @@ fn mine(out: &Path, opened: &Opened, seams: &Seams, recipe: &Recipe, context: &C
     let workers = machine::workers(&context.settings);
     let mut view = MiningView::new(context, recipe.records * seams.ways.len());
     let show = &mut |progress| view.show(progress);
-    let ledger = Ledger::open(&out.join(UNFINISHED), &purpose(opened, seams, recipe, &workshop)).kind(Kind::Machine)?;
+    let texts = texts::open(context)?;
+    let purpose = purpose(opened, seams, recipe, &workshop, &context.settings.mine.texts.model);
+    let ledger = Ledger::open(&out.join(UNFINISHED), &purpose).kind(Kind::Machine)?;
     if !ledger.is_empty() {
         context.printer.say(format_args!("going on where an earlier run was: {} things are settled", ledger.len()));
     }
-    let crew = Crew { workshop: &workshop, workers, stop: &context.stop, ledger: &ledger };
+    let crew = Crew { workshop: &workshop, workers, stop: &context.stop, ledger: &ledger, texts: texts.as_ref() };
     let made = factory::mine(&crew, &quarry, recipe, show).map_err(unusable)?;
     drop(view);
+    if let Some(texts) = &texts {
+        texts::tell(&texts.tally(), context);
+    }
     if context.check_stop().is_err() {
         return Err(Failure::new(Kind::Interrupted, "interrupted").hint("the same command goes on where this one was"));
     }
@@ -170,13 +176,13 @@ fn write_page(path: &Path, opened: &Opened, made: &Yield) -> Result<(), Failure>
 }
 
 /// Everything on which depends what a run settles.
-fn purpose(opened: &Opened, seams: &Seams, recipe: &Recipe, workshop: &Workshop) -> String {
+fn purpose(opened: &Opened, seams: &Seams, recipe: &Recipe, workshop: &Workshop, texts: &str) -> String {
     let graders: Vec<&str> = skills::ALL.iter().map(|skill| skill.grader()).collect();
     let revision = opened.repository.as_ref().map(|repository| repository.head.as_str());
     let version = workshop.version(&opened.project.tests);
     let program = (env!("CARGO_PKG_VERSION"), version, &workshop.grading_limits, graders);
     let source = (opened.project.tree.id(), &opened.project.tests, revision, &seams.ways, seams.most);
-    let text = format!("{program:?} {source:?} {recipe:?}");
+    let text = format!("{program:?} {source:?} {recipe:?} {texts}");
     format!("basis mine {}", blake3::hash(text.as_bytes()).to_hex())
 }
 
@@ -185,6 +191,7 @@ fn unusable(rejection: Rejection) -> Failure {
     let failure = Failure::new(Kind::Input, rejection.detail);
     match rejection.code.as_str() {
         "environment" => failure.hint("check what the package requires, and that `pip` reaches its index"),
+        "texts" => failure.hint("check `mine.texts.url`; what is settled is kept, and the same command goes on there"),
         _ => failure,
     }
 }

@@ -4,6 +4,7 @@
 //! server gets wrong is a [`PolicyError`]. Tokens are not recorded. Proxies and keys come from the caller.
 
 mod client;
+mod completion;
 mod failure;
 mod wire;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+pub use self::completion::{Completion, Completions};
 pub use self::wire::{Reading, tool_list};
 
 use self::client::{Client, Posted};

@@ -159,7 +159,7 @@ impl Conversation {
 }
 
 /// The text of a message; some servers send it in parts, some send none beside a tool call.
-fn text(message: &Map<String, Value>) -> String {
+pub(super) fn text(message: &Map<String, Value>) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),

@@ -47,6 +47,7 @@ impl Skill for Edit {
         let path = &record.change.main().path;
         let (buggy, fixed) = (text(record.buggy.text(path))?, text(record.fixed.text(path))?);
         let sentence = instruction::write(&record.change.main().function, buggy, fixed, rng)
+            .map(|sentence| record.words.instruction.clone().unwrap_or(sentence))
             .or_else(|| record.report.clone())
             .ok_or_else(|| Rejection::new("no_instruction", "the change does not fit a sentence"))?;
         let issue = draft::issue(record, rng)?;
@@ -54,8 +55,8 @@ impl Skill for Edit {
             .replace("{instruction}", &sentence)
             .replace("{call}", &issue.call)
             .replace("{expected}", &issue.expected)
-            .replace("{path}", path)
             .replace("{set_up}", &issue::shown(&issue.set_up))
+            .replace("{path}", path)
             .replace("{context}", &context(buggy, record)?);
         let shown = draft::store(&build.workshop.blobs, &draft::shown(record, &record.buggy, &record.fail_to_pass))?;
         let hidden = Hidden { repair, call: issue.call, expected: issue.expected };

@@ -14,7 +14,7 @@ use crate::episode::{FileChange, Submission};
 use crate::grade::probes::Probes;
 use crate::grade::repair::{self, Repair};
 use crate::issue::Issue;
-use crate::record::{BugRecord, Change, Place};
+use crate::record::{BugRecord, Change, Place, Words};
 use crate::task::Task;
 use crate::tree::Tree;
 use crate::{languages, surface};
@@ -157,6 +157,7 @@ fn record(build: &Build, task: &Task, repair: &Repair) -> Result<BugRecord, Reje
         symptoms: Vec::new(),
         report: None,
         calls: Vec::new(),
+        words: Words::default(),
     })
 }
 
