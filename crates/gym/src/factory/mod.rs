@@ -10,6 +10,7 @@ mod held;
 mod history;
 mod ledger;
 mod mine;
+mod pace;
 mod pairs;
 mod releases;
 mod sequence;
@@ -20,6 +21,7 @@ pub use funnel::{Funnel, Passage, Stage};
 pub use history::of_commit;
 pub use ledger::{Ledger, LedgerError};
 pub use mine::{Crew, Progress, Quarry, mine};
+pub use pace::{Fresh, Judged, Pace, pace};
 pub use sequence::make;
 
 use crate::gate::{self, Evidence};

@@ -56,6 +56,11 @@ impl<'a> Bench<'a> {
         self.baseline.coverage.as_ref()?.touching(&site.path, self.project.tree.text(&site.path)?, site.line)
     }
 
+    /// Those of them that can be relied on.
+    pub(super) fn relevant(&self, site: &Mutation) -> Option<BTreeSet<TestId>> {
+        Some(self.touching(site)?.intersection(&self.baseline.passing).cloned().collect())
+    }
+
     pub(super) fn ground(&self) -> Ground<'_> {
         let Self { workshop, project, environment, baseline } = self;
         Ground {

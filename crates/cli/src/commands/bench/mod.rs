@@ -4,10 +4,11 @@ mod controller;
 mod engine;
 mod episodes;
 mod grader;
+mod mining;
 mod sandbox;
 
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 
 /// Measure sandboxes, verdicts, episodes, the controller and the engine on this machine
 ///
@@ -32,6 +33,15 @@ pub(crate) struct Arguments {
     /// The run whose times they take; default: made up, spread a hundredfold around 1.5 s a turn
     #[arg(long, value_name = "RUN")]
     recorded: Option<String>,
+    /// Package of which `mining` judges mutations, as `basis mine` names it
+    #[arg(long, value_name = "SOURCE")]
+    package: Option<String>,
+    /// Mutations that `mining` judges
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    mutants: usize,
+    /// Those of them that it also judges with one fresh process of pytest each
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    fresh: usize,
 }
 
 /// A part of the measurements.
@@ -41,6 +51,8 @@ enum Part {
     Sandbox,
     /// Verdicts of each skill; test runs in fresh sandboxes and in forks of a warm interpreter
     Grader,
+    /// Mutations judged per second, of the package named by `--package`
+    Mining,
     /// Episodes per second
     Episodes,
     /// What thousands of episodes at once cost the controller
@@ -58,6 +70,14 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     context.check_stop()?;
     if wanted(Part::Grader) {
         grader::run(context)?;
+    }
+    context.check_stop()?;
+    if let Some(package) = arguments.package.as_deref().filter(|_| wanted(Part::Mining)) {
+        mining::run(package, arguments.mutants, arguments.fresh, context)?;
+    } else if arguments.parts.contains(&Part::Mining) {
+        return Err(
+            Failure::new(Kind::Usage, "`mining` needs a package").hint("name one, as `--package pypi:inflection`")
+        );
     }
     context.check_stop()?;
     if wanted(Part::Episodes) {
