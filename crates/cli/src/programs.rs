@@ -15,7 +15,7 @@ const LONGEST_NOTE: usize = 200;
 
 /// A program that acts in place of the loop of basis.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Agent {
     /// A program that acts in place of the loop of basis: a line of bash, run in the sandbox of each task with its prompt on
     /// standard input. It finds the model at OPENAI_BASE_URL or ANTHROPIC_BASE_URL; see `docs/guides/gateway.md`
     #[arg(long, value_name = "COMMAND")]
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     agent_seconds: Option<f64>,
 }
 
-impl Arguments {
+impl Agent {
     /// What the program may use; `temperature` is that of its turns.
     pub(crate) fn config(
         &self,

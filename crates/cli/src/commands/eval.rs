@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "SKILLS")]
     skills: Vec<String>,
     #[command(flatten)]
-    program: programs::Arguments,
+    program: programs::Agent,
 }
 
 pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {

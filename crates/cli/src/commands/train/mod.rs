@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
     #[command(flatten)]
-    program: programs::Arguments,
+    program: programs::Agent,
     #[command(flatten)]
     service: Service,
 }
