@@ -3,20 +3,30 @@
 use super::hollow::parameters;
 use super::syntax::{functions, parse};
 
-/// Whether an `if` statement, as source, only refuses: it ends by raising something or by returning nothing, `None` or `False`.
-pub fn refuses(statement: &str) -> bool {
-    let syntax = parse(statement.trim());
+/// How an `if` statement, as source, refuses, if that is all it does: the class that it raises, empty where a name does not tell, or
+/// `returned None` and `returned False`.
+pub fn refusal(statement: &str) -> Option<String> {
+    let text = statement.trim();
+    let syntax = parse(text);
     let root = syntax.root_node();
-    let Some(body) = root.named_child(0).filter(|it| it.kind() == "if_statement") else { return false };
-    let body = body.child_by_field_name("consequence");
-    let last = body.and_then(|it| it.named_child(u32::try_from(it.named_child_count()).ok()?.checked_sub(1)?));
-    last.is_some_and(|last| match last.kind() {
-        "raise_statement" => last.named_child_count() > 0,
-        "return_statement" => {
-            matches!(&statement.trim()[last.byte_range()], "return" | "return None" | "return False")
+    let body = root.named_child(0).filter(|it| it.kind() == "if_statement")?.child_by_field_name("consequence")?;
+    let last = body.named_child(u32::try_from(body.named_child_count()).ok()?.checked_sub(1)?)?;
+    match last.kind() {
+        "raise_statement" => {
+            let raised = last.named_child(0)?;
+            let named = raised.child_by_field_name("function").unwrap_or(raised);
+            let name = text[named.byte_range()].rsplit('.').next().unwrap_or_default();
+            let is_class =
+                name.starts_with(char::is_uppercase) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            Some(if is_class { name.to_owned() } else { String::new() })
         }
-        _ => false,
-    })
+        "return_statement" => match &text[last.byte_range()] {
+            "return" | "return None" => Some("returned None".to_owned()),
+            "return False" => Some("returned False".to_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// What is called to run a function of a file, `name` or `Class.name`; `None` when that takes an object.
@@ -39,12 +49,15 @@ mod tests {
 
     #[test]
     fn a_guard_raises_or_gives_nothing() {
-        assert!(refuses("if '..' in name:\n        raise ValueError(\n            name\n        )\n"));
-        assert!(refuses("if not a:\n        return None\n"));
-        assert!(refuses("if not a: return False"));
-        assert!(!refuses("if not a:\n        return 0\n"));
-        assert!(!refuses("if not a:\n        raise\n"));
-        assert!(!refuses("for a in b:\n    raise ValueError\n"));
+        let of = |text| refusal(text).unwrap_or_else(|| "nothing".to_owned());
+        assert_eq!(of("if '..' in name:\n        raise ValueError(\n            name\n        )\n"), "ValueError");
+        assert_eq!(of("if a:\n        raise errors.Bad(a) from None\n"), "Bad");
+        assert_eq!(of("if a:\n        raise error\n"), "");
+        assert_eq!(of("if not a:\n        return None\n"), "returned None");
+        assert_eq!(of("if not a: return False"), "returned False");
+        assert_eq!(of("if not a:\n        return 0\n"), "nothing");
+        assert_eq!(of("if not a:\n        raise\n"), "nothing");
+        assert_eq!(of("for a in b:\n    raise ValueError\n"), "nothing");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Build, Rejection};
 use crate::grade::calls::{self, Question, in_tests};
 use crate::languages;
 use crate::languages::python::authoring::inputs;
-use crate::languages::python::guards::{callee, refuses};
+use crate::languages::python::guards::{callee, refusal};
 use crate::record::{BugRecord, Mutation};
 use crate::tree::Tree;
 
@@ -69,7 +69,7 @@ pub(super) fn find(build: &Build, record: &BugRecord, rng: &mut ChaCha8Rng) -> R
     let source = record.fixed.text(&main.path).unwrap_or_default();
     let mut guards: BTreeMap<String, Vec<Mutation>> = BTreeMap::new();
     for site in languages::mutations(&main.path, source) {
-        if site.operator == OPERATOR && refuses(&site.before) && callee(source, &site.function).is_some() {
+        if site.operator == OPERATOR && refusal(&site.before).is_some() && callee(source, &site.function).is_some() {
             guards.entry(site.function.clone()).or_default().push(site);
         }
     }
@@ -125,9 +125,9 @@ fn prove(
     let Some((Some(guarded), without)) = values.split_first() else { return Ok(None) };
     let mut telling: Vec<(usize, String, &String)> = Vec::new();
     for (at, taken) in without.iter().enumerate() {
-        let Some(taken) = taken else { continue };
+        let (Some(taken), Some(own)) = (taken, refusal(&sites[at].before)) else { continue };
         for (call, (refused, taken)) in calls.iter().zip(guarded.iter().zip(taken)) {
-            telling.extend(refusal(refused, taken).map(|signature| (at, signature, call)));
+            telling.extend(refused_by(&own, refused, taken).map(|signature| (at, signature, call)));
         }
     }
     // What raises says more clearly that it refuses.
@@ -145,16 +145,19 @@ fn prove(
     Ok(written.into_iter().zip(telling).find_map(|(proof, (at, signature, _))| Some((at, signature, proof?))))
 }
 
-/// How a value of the guarded version refuses, if the other version takes the same call.
-fn refusal(refused: &str, taken: &str) -> Option<String> {
+/// How a value of the guarded version refuses as its guard does, if the other version takes the same call. What the condition of the guard itself
+/// raises is no refusal.
+fn refused_by(guard: &str, refused: &str, taken: &str) -> Option<String> {
     if taken.starts_with('!') || taken == refused {
         return None;
     }
-    match refused.strip_prefix('!') {
-        Some("TimeoutError" | "MemoryError" | "NameError") => None,
-        Some(class) => Some(class.to_owned()),
-        None => matches!(refused, "None" | "False").then(|| format!("returned {refused}")),
-    }
+    let signature = match refused.strip_prefix('!') {
+        Some("TimeoutError" | "MemoryError" | "NameError") => return None,
+        Some(class) => class.to_owned(),
+        None => format!("returned {refused}"),
+    };
+    let is_unnamed = guard.is_empty() && refused.starts_with('!');
+    (signature == guard || is_unnamed).then_some(signature)
 }
 
 /// Calls, as tests make them, near them, and such as nobody should make.
