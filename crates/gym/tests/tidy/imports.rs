@@ -37,7 +37,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("agent", &["policy"]),
     ("rollout", &["agent", "policy"]),
     ("world", &["grade", "rollout", "skills"]),
-    ("verdicts", &["agent::AgentLimits", "grade", "rollout::World"]),
+    ("verdicts", &["agent::AgentLimits", "grade", "rollout::Provision", "rollout::World"]),
     ("regrade", &["grade", "skills"]),
     (
         "gate",
