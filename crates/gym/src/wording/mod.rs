@@ -51,6 +51,9 @@ pub struct Tally {
     pub written: u64,
 }
 
+/// Whether a text may be used, or why it may not; or what kept it from being checked.
+type Checked = Result<Result<(), String>, String>;
+
 impl Wording {
     /// A model, and the directory in which its answers are kept.
     ///
@@ -96,7 +99,7 @@ impl Wording {
     fn written(
         &self,
         mut messages: Vec<(&str, String)>,
-        check: &dyn Fn(&str) -> Result<Result<(), String>, String>,
+        check: &dyn Fn(&str) -> Checked,
     ) -> Result<Option<String>, String> {
         for _ in 0..TRIES {
             let (answer, is_known) = self.answers.answer(&messages).map_err(|error| error.to_string())?;

@@ -1,5 +1,6 @@
 //! A sandbox that a thread of its own uses, so that whoever asks can stop waiting.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -151,6 +152,10 @@ impl Sandbox for Held {
         let work = self.work.as_ref().ok_or_else(|| gone("makes an interrupter"))?;
         work.send(order).map_err(|_| gone("makes an interrupter"))?;
         said.recv_timeout(self.patience).map_err(|_| gone("makes an interrupter"))?
+    }
+
+    fn listen(&mut self) -> Result<TcpListener, SandboxError> {
+        self.quietly("listens", |sandbox| sandbox.listen())
     }
 
     fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, SandboxError> {

@@ -161,7 +161,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     fn a_box_that_waits_has_no_memory_group_and_one_that_is_used_is_in_it_with_its_keeper() {
         let Ok(client) = Client::start(&[Controller::Memory]) else { return eprintln!("skipped: no namespaces") };
         let Some(parent) = client.groups().parent_of_version_one(Controller::Memory) else {
@@ -170,7 +169,8 @@ mod tests {
         let backend = NamespaceBackend { client: Arc::new(client) };
         let memory = 64 << 20;
         let spec = trial::spec(Limits { memory_bytes: memory, ..Limits::default() });
-        let mut uses: [(&str, fn(&mut dyn Sandbox)); 3] = [
+        type Use = fn(&mut dyn Sandbox);
+        let mut uses: [(&str, Use); 3] = [
             ("a command", |sandbox| drop(sandbox.exec(&Command::new(["true"])).expect("ran"))),
             ("a file", |sandbox| sandbox.write("file", b"text").expect("written")),
             ("a line", |sandbox| {
