@@ -195,7 +195,7 @@ fn fetch(
         std::fs::create_dir(&stub)?;
         manifest.stub(text, lock).write_to(&stub)?;
         let mut cargo = Process::new(toolchain.cargo());
-        cargo.args(["vendor", "--locked", "--quiet"]).arg(&vendor).current_dir(&stub);
+        cargo.args(["vendor", "--locked", "--quiet", "--respect-source-config"]).arg(&vendor).current_dir(&stub);
         run(&mut cargo, "fetched")?;
         std::fs::remove_dir_all(&stub)?;
     } else {
@@ -230,7 +230,7 @@ pub fn resolve(
     }
 }
 
-/// Cargo keeps to a date since 1.94, behind a switch for what may still change.
+/// Cargo 1.95 keeps to a date, behind a switch for what may still change. Crates of a registry that gives no dates count as old.
 fn lockfile(toolchain: &Toolchain, before: Option<&str>) -> Process {
     let mut cargo = Process::new(toolchain.cargo());
     cargo.args(["generate-lockfile", "--quiet"]);
@@ -259,7 +259,8 @@ pub fn fetch_crate(
         std::fs::create_dir(directory.join("src"))?;
         std::fs::write(directory.join("src/lib.rs"), "")?;
         let mut cargo = Process::new(toolchain.cargo());
-        run(cargo.args(["vendor", "--quiet"]).arg("vendor").current_dir(directory), "fetched")
+        cargo.args(["vendor", "--quiet", "--respect-source-config"]).arg("vendor").current_dir(directory);
+        run(&mut cargo, "fetched")
     })?;
     let directory = fetched.join("vendor").join(name);
     let manifest = Manifest::read(&std::fs::read_to_string(directory.join("Cargo.toml"))?)?;
