@@ -18,7 +18,7 @@ use crate::exit::{Failure, Kind, ResultExt};
 use crate::machine;
 
 /// Raise this when the generator, the operators or a builder changes what a seed gives.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// A use of generated packages. What is trained on and what is measured on share no seed.
 #[derive(Debug, Clone, Copy)]
