@@ -16,7 +16,7 @@ from harbor.agents.base import BaseAgent
 from harbor.environments.base import BaseEnvironment, ExecResult
 from harbor.environments.capabilities import EnvironmentCapabilities
 
-from basis_gym.client import Client
+from basis_gym.client import Client, ServerError
 
 TURNS = 40
 
@@ -42,7 +42,12 @@ class BasisAgent(BaseAgent):
         tools = [tool("bash", "command"), tool("str_replace", "path", "old", "new")]
         for _ in range(TURNS):
             body = {"model": self.model_name or "basis", "messages": messages, "tools": tools}
-            answer = await client.acall("POST", f"/sessions/{session}/v1/chat/completions", body)
+            try:
+                answer = await client.acall("POST", f"/sessions/{session}/v1/chat/completions", body)
+            except ServerError as refusal:
+                if "context_length_exceeded" not in str(refusal):
+                    raise
+                break  # There is no room for another turn: what is there is judged.
             reply = {key: value for key, value in answer["choices"][0]["message"].items() if value is not None}
             messages.append(reply)
             await self.tell(client, session, context)
@@ -52,7 +57,8 @@ class BasisAgent(BaseAgent):
                 text = await carry_out(environment, call["function"])
                 messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
         path = self.logs_dir / "answer.txt"
-        path.write_text(messages[-1].get("content") or "")
+        last = messages[-1]
+        path.write_text(last.get("content") or "" if last["role"] == "assistant" else "")
         await environment.upload_file(path, "/logs/artifacts/answer.txt")
 
     async def tell(self, client, session, context):
