@@ -178,8 +178,8 @@ fn whatever_a_group_does_each_episode_sees_and_hands_in_what_it_would_alone() {
     }
     println!("{counts:?}");
     assert_eq!(counts.made, shared.made.load(Ordering::SeqCst) as u64);
-    // Whose sandbox does what all need is decided by who comes first, so it varies how many are made.
-    assert!(counts.done < counts.asked && counts.made <= counts.wanted, "nothing was shared: {counts:?}");
+    // Whose sandbox does what all need is decided by who comes first, and whoever waits gives up its own: how many are made varies.
+    assert!(counts.done < counts.asked, "nothing was shared: {counts:?}");
 }
 
 /// Operations that were carried out and sandboxes that were made for these samples.
@@ -198,12 +198,12 @@ fn episodes_that_do_the_same_cost_one_and_those_that_part_cost_what_is_their_own
     let same = vec![vec![look.clone(), change.clone(), look.clone()]; 4];
     let (done, made) = cost(&same);
     assert_eq!(done, 1 + 2 + 1 + 3);
-    assert!((1..=4).contains(&made), "{made}");
+    assert!((1..=done).contains(&made), "{made}");
     let parting = [vec![look.clone(), change.clone(), look.clone()], vec![look.clone(), change.clone(), bash("ls")]];
     let (done, made) = cost(&parting);
     // The second one looks at another thing, freezes, lists and reads; its sandbox is given the edit once more.
     assert_eq!(done, 7 + 4);
-    assert!((2..=4).contains(&made), "{made}");
+    assert!((2..=done).contains(&made), "{made}");
 }
 
 #[test]
@@ -219,9 +219,11 @@ fn the_episodes_of_another_group_begin_anew() {
     let world = Real::new();
     let sharing = Sharing::new(&world, 2);
     let samples = vec![vec![bash("true")]; 2];
-    play(&sharing, &samples);
-    play(&sharing, &samples);
-    assert_eq!(sharing.counts().made, 2);
+    // Each group has it done once, then freezes and lists.
+    for group in 1..=2 {
+        play(&sharing, &samples);
+        assert_eq!(sharing.counts().done, group * 3);
+    }
 }
 
 #[test]
