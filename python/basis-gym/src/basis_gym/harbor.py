@@ -7,6 +7,7 @@
 import io
 import json
 import os
+import shlex
 import tarfile
 import tomllib
 from pathlib import Path
@@ -98,16 +99,12 @@ async def carry_out(environment, function):
             command = arguments["command"]
         else:
             data = json.dumps([arguments["path"], arguments["old"], arguments["new"]])
-            command = f"printf %s {quoted(data)} | python3 -c {quoted(REPLACE)}"
+            command = f"printf %s {shlex.quote(data)} | python3 -c {shlex.quote(REPLACE)}"
     except (ValueError, KeyError, TypeError) as error:
         return f"malformed call: {error!r}; expected `bash` with `command`, or `str_replace` with `path`, `old` and `new`"
     result = await environment.exec(command, cwd="/repo", timeout_sec=60)
     status = f"\n[exit {result.return_code}]" if result.return_code else ""
     return ((result.stdout or "") + (result.stderr or "") + status).strip() or "[no output]"
-
-
-def quoted(text):
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 class BasisEnvironment(BaseEnvironment):
