@@ -61,6 +61,14 @@ pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
     Ok((Agent::new_with_config(settings.build()), address))
 }
 
+/// Whether a server says that a conversation has no room in its model's context. Servers agree on the status, not on the words.
+pub(crate) fn is_context_full(status: u16, said: &str) -> bool {
+    const WORDS: [&str; 5] =
+        ["context_length", "context length", "context size", "context window", "prompt is too long"];
+    let said = said.to_lowercase();
+    [400, 413, 422].contains(&status) && WORDS.iter().any(|words| said.contains(words))
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};

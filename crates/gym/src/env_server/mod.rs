@@ -133,8 +133,7 @@ impl EnvServer {
         let visit =
             Arc::new(Visit::begin(job, policy, self.world.clone(), self.config.patience, self.config.keep.clone()));
         lock(&self.visits).insert(id.clone(), visit.clone());
-        let turn = visit.open().map_err(|why| conflict(&why))?;
-        Ok(wire::opening(&id, &task, &turn))
+        Ok(wire::opening(&id, &task, &visit.open()))
     }
 
     fn next_sample(&self, task: &Task) -> u32 {
@@ -190,8 +189,7 @@ impl EnvServer {
 
     fn check_key(&self, request: &Request) -> Result<(), Response> {
         let Some(key) = &self.config.key else { return Ok(()) };
-        let given = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let rest = given.and_then(|given| given.trim().strip_prefix(key.as_str()));
+        let rest = request.bearer().and_then(|given| given.trim().strip_prefix(key.as_str()));
         match rest {
             Some(rest) if rest.is_empty() || rest.starts_with(':') => Ok(()),
             _ => Err(Response::error(401, "the key is missing or wrong; send it as `Authorization: Bearer <key>`")),
@@ -206,11 +204,7 @@ impl Handler for EnvServer {
 }
 
 fn body(request: &Request) -> Result<Value, Response> {
-    let value: Value = match request.body.is_empty() {
-        true => json!({}),
-        false => serde_json::from_slice(&request.body)
-            .map_err(|error| Response::error(400, &format!("the body is no JSON: {error}")))?,
-    };
+    let value = request.json()?;
     match value.is_object() {
         true => Ok(value),
         false => Err(Response::error(400, "the body is no JSON object")),

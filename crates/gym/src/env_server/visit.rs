@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::visitor::{Line, Said, Visitor};
 use super::{Keep, lock, wire};
-use crate::episode::{Episode, Message};
+use crate::episode::{Episode, Grade, InvalidCause, Message};
 use crate::policy::Reading;
 use crate::rollout::{Job, Player, World, once};
 
@@ -73,8 +73,8 @@ impl Visit {
         let thread = std::thread::spawn(move || {
             let mut episode = once(&job, Player::Policy(&visitor), world.as_ref());
             if let Some(Err(why)) = keep.map(|keep| keep(episode.clone())) {
-                let cause = crate::episode::InvalidCause::Grader(format!("it could not be recorded: {why}"));
-                episode.grade = crate::episode::Grade::Invalid(cause);
+                let cause = InvalidCause::Grader(format!("it could not be recorded: {why}"));
+                episode.grade = Grade::Invalid(cause);
             }
             is_over.store(true, Ordering::Relaxed);
             // Nobody may be there any more.
@@ -85,8 +85,8 @@ impl Visit {
     }
 
     /// The messages that the episode begins with.
-    pub(super) fn open(&self) -> Result<Turn, String> {
-        Ok(wait(&mut lock(&self.state)))
+    pub(super) fn open(&self) -> Turn {
+        wait(&mut lock(&self.state))
     }
 
     /// Hands over an assistant turn and waits for what follows.

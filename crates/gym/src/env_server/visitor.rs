@@ -52,12 +52,12 @@ impl Policy for Visitor {
 
 impl Session for Line {
     fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
-        let left = |()| PolicyError::Unavailable("the client left the episode".to_owned());
-        self.out.send(new.to_vec()).map_err(|_| left(()))?;
+        let left = || PolicyError::Unavailable("the client left the episode".to_owned());
+        self.out.send(new.to_vec()).map_err(|_| left())?;
         match self.back.recv_timeout(self.patience) {
             Ok(Said::Reply(reply)) => Ok(Action::Reply(reply)),
             Ok(Said::Full) => Ok(Action::ContextFull),
-            Err(RecvTimeoutError::Disconnected) => Err(left(())),
+            Err(RecvTimeoutError::Disconnected) => Err(left()),
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = self.patience.as_secs_f64();
                 Err(PolicyError::Unavailable(format!("the client said nothing for {seconds} s")))

@@ -77,11 +77,11 @@ impl Gateway {
             ("GET", "/health" | "/healthz" | "") => Ok(Response::json(200, &json!({"status": "ok"}))),
             ("GET", "/v1/models" | "/models") => Ok(Response::json(200, &self.models())),
             ("GET", "/sessions") => Ok(Response::json(200, &self.list())),
-            ("POST", "/verify") => self.verify(&body(request)?),
-            ("POST", generate::PATH) => self.generate(&name, &body(request)?),
-            ("POST", "/v1/messages/count_tokens") => self.count(&name, &body(request)?),
-            ("POST", "/reward") => self.reward(&name, &body(request)?),
-            ("POST", "/end") => self.end(&name, &body(request)?),
+            ("POST", "/verify") => self.verify(&request.json()?),
+            ("POST", generate::PATH) => self.generate(&name, &request.json()?),
+            ("POST", "/v1/messages/count_tokens") => self.count(&name, &request.json()?),
+            ("POST", "/reward") => self.reward(&name, &request.json()?),
+            ("POST", "/end") => self.end(&name, &request.json()?),
             (method, path) => self.other(method, path, &name, request),
         }
     }
@@ -102,7 +102,7 @@ impl Gateway {
             };
         }
         match dialects::ALL.into_iter().find(|dialect| dialect.is_at(path)) {
-            Some(dialect) if method == "POST" => self.converse(dialect, name, &body(request)?),
+            Some(dialect) if method == "POST" => self.converse(dialect, name, &request.json()?),
             Some(_) => Err(Response::error(405, &format!("`{method} {path}`; expected POST"))),
             None => Err(Response::error(404, &format!("there is no `{method} {path}` here; {}", endpoints()))),
         }
@@ -194,8 +194,7 @@ impl Gateway {
 
     /// The session that the key names. Without a key of the gateway the whole of it is the name.
     fn session_of_key(&self, request: &Request) -> Result<Option<String>, Response> {
-        let bearer = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer.or_else(|| request.header("x-api-key")).or_else(|| request.header("x-session-id"));
+        let given = request.bearer().or_else(|| request.header("x-api-key")).or_else(|| request.header("x-session-id"));
         let given = given.map(str::trim).filter(|given| !given.is_empty());
         let Some(key) = &self.key else { return given.map(checked).transpose() };
         match given.and_then(|given| given.strip_prefix(key.as_str())) {
@@ -226,14 +225,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn failed(error: UpstreamError) -> Response {
     Response::error(error.status, &error.message)
-}
-
-fn body(request: &Request) -> Result<Value, Response> {
-    match request.body.is_empty() {
-        true => Ok(json!({})),
-        false => serde_json::from_slice(&request.body)
-            .map_err(|error| Response::error(400, &format!("the body is no JSON: {error}"))),
-    }
 }
 
 /// A name that can stand in a path.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::conversation::Message;
+use crate::client;
 
 /// Samples turns.
 pub trait Upstream: Send + Sync {
@@ -113,11 +114,8 @@ impl UpstreamError {
         Self { status, message: message.into() }
     }
 
-    /// Whether it is said that the conversation has no room. Servers agree on the status, not on the words.
+    /// Whether it is said that the conversation has no room.
     pub fn is_context_full(&self) -> bool {
-        const WORDS: [&str; 5] =
-            ["context_length", "context length", "context size", "context window", "prompt is too long"];
-        let message = self.message.to_lowercase();
-        [400, 413, 422].contains(&self.status) && WORDS.iter().any(|words| message.contains(words))
+        client::is_context_full(self.status, &self.message)
     }
 }

@@ -2,6 +2,10 @@
 
 use std::io::{self, BufRead, Read as _};
 
+use serde_json::{Value, json};
+
+use super::Response;
+
 /// Line and headers of a request together.
 const LONGEST_HEAD: usize = 128 << 10;
 const MOST_HEADERS: usize = 128;
@@ -25,6 +29,23 @@ impl Request {
     /// The first value of a header; its name in small letters.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What is sent as `Authorization: Bearer …`.
+    pub fn bearer(&self) -> Option<&str> {
+        self.header("authorization")?.strip_prefix("Bearer ")
+    }
+
+    /// The body as JSON; an empty one is an empty object.
+    ///
+    /// # Errors
+    /// The answer that says what is wrong with it.
+    pub fn json(&self) -> Result<Value, Response> {
+        match self.body.is_empty() {
+            true => Ok(json!({})),
+            false => serde_json::from_slice(&self.body)
+                .map_err(|error| Response::error(400, &format!("the body is no JSON: {error}"))),
+        }
     }
 
     pub(super) fn keeps_alive(&self) -> bool {

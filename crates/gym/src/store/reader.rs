@@ -132,9 +132,17 @@ impl Reader {
             Err(_) => self.row_by_prefix(given)?,
         };
         let row = row.ok_or_else(|| StoreError::NoEpisode { run: self.name(), given: given.to_owned() })?;
-        let body = self.wrap(self.connection.query_row("SELECT body FROM episodes WHERE id = ?", [row.id], blob))?;
-        let episode = self.unpack(&row.key.to_string(), &body)?;
+        let episode = self.episode_of(&row)?;
         Ok((row, episode))
+    }
+
+    /// The episode of a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn episode_of(&self, row: &EpisodeRow) -> Result<Episode, StoreError> {
+        let body = self.wrap(self.connection.query_row("SELECT body FROM episodes WHERE id = ?", [row.id], blob))?;
+        self.unpack(&row.key.to_string(), &body)
     }
 
     /// All episodes of one iteration of a phase, in the order of task and sample: what a resumed run need not do again.

@@ -104,7 +104,7 @@ impl Client {
         match (real_status(status, json.as_ref()), json) {
             (200, Some(json)) => Ok(Posted::Body(json)),
             (200, None) => Err(Failure::nonsense(&self.url, &format!("expected JSON, got `{}`", excerpt(body)))),
-            (400 | 413 | 422, _) if is_context_full(body) => Ok(Posted::ContextFull),
+            (status, _) if client::is_context_full(status, body) => Ok(Posted::ContextFull),
             (status, _) => Err(Failure::status(&self.url, status, body)),
         }
     }
@@ -125,11 +125,4 @@ fn real_status(status: u16, json: Option<&Value>) -> u16 {
 fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let seconds = response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// Servers agree on the status, not on the words.
-fn is_context_full(body: &str) -> bool {
-    let body = body.to_lowercase();
-    let words = ["context_length", "context length", "context size", "context window", "prompt is too long"];
-    words.iter().any(|words| body.contains(words))
 }
