@@ -172,25 +172,3 @@ pub(crate) fn downloads(settings: &Settings) -> Result<LayerStore, Failure> {
 pub(crate) fn cache(settings: &Settings) -> PathBuf {
     PathBuf::from(&settings.cache.dir)
 }
-
-/// What this process has used.
-pub(crate) struct Used {
-    /// Processor time of all its threads.
-    pub(crate) cpu: Duration,
-    /// The most memory that it had at once, in bytes.
-    pub(crate) peak_bytes: u64,
-}
-
-/// What this process has used so far; nothing where the kernel does not say.
-pub(crate) fn used() -> Used {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let stat = read("/proc/self/stat");
-    // The name of the program stands in brackets and may hold anything.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|it| it.parse::<u64>().ok()).unwrap_or_default();
-    let status = read("/proc/self/status");
-    let peak =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    // User and system time are the 14th and 15th field of the file, in hundredths of a second.
-    Used { cpu: Duration::from_millis(10 * (ticks(11) + ticks(12))), peak_bytes: peak.unwrap_or_default() << 10 }
-}

@@ -18,13 +18,11 @@ use basis_gym::task::Task;
 use basis_train::engines::Engine;
 use basis_train::policy::{SamplingOptions, with_policy};
 use basis_train::renderer::Renderer;
+use basis_train::upstream::MODEL;
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 use crate::{models, settings};
-
-/// What programs know a model of this machine by.
-const MODEL: &str = "basis";
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -142,7 +140,8 @@ fn server<'a>(context: &'a Context<'_>) -> Result<&'a settings::Policy, Failure>
     }
 }
 
-fn api_key() -> Option<String> {
+/// The key for model servers, which no flag and no file names.
+pub(crate) fn api_key() -> Option<String> {
     std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty())
 }
 

@@ -16,6 +16,9 @@ use crate::policy::{SamplingOptions, Shared, with_policy};
 use crate::renderer::Renderer;
 use crate::tokenizer::Tokenizer;
 
+/// What clients know a model of this machine by, if nobody names it otherwise.
+pub const MODEL: &str = "basis";
+
 /// Runs `body` with an upstream that samples from `engine` on a thread of its own; returns what `body` gave, and how sampling ended.
 pub fn with_upstream<T>(
     engine: &mut dyn Engine,

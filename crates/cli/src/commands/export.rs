@@ -7,7 +7,7 @@ use std::sync::Arc;
 use basis_gym::formats::{self, Export, Format, Played, Written};
 use basis_gym::grade::Workshop;
 use basis_gym::pack::Pack;
-use basis_gym::store::{self, EpisodeFilter, Reader};
+use basis_gym::store::{self, EpisodeFilter, EpisodeRow, Reader};
 use basis_gym::task::Task;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
@@ -86,12 +86,12 @@ fn played(arguments: &Arguments, context: &Context<'_>, tasks: &[Arc<Task>]) -> 
     let reader = Reader::open(&store::find_run(&context.runs(), &arguments.what)?)?;
     let rows = reader.rows(&EpisodeFilter::default())?;
     let wanted = rows.iter().filter(|row| arguments.skills.is_empty() || arguments.skills.contains(&row.skill));
-    let one = |id: i64| {
-        let (row, episode) = reader.episode(&id.to_string())?;
+    let one = |row: &EpisodeRow| {
+        let episode = reader.episode_of(row)?;
         let task = known.get(row.key.task.as_str()).map(|task| Arc::clone(task));
         Ok(Played { run: reader.name(), key: row.key.to_string(), episode, task })
     };
-    wanted.map(|row| one(row.id)).collect()
+    wanted.map(one).collect()
 }
 
 fn report(context: &Context<'_>, written: &Written, out: &Path) {

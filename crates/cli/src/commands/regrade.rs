@@ -56,9 +56,11 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         opened.iter().flat_map(|pack| &pack.tasks).map(|task| (task.id.as_str(), task)).collect();
     let mut regrader = if arguments.dry_run { None } else { Some(Regrader::open(&run)?) };
     let reader = Reader::open(&run)?;
-    let rows = reader.rows(&EpisodeFilter::default())?;
-    let stored =
-        rows.into_iter().map(|row| Ok(reader.episode(&row.id.to_string())?)).collect::<Result<Vec<_>, Failure>>()?;
+    let mut stored = Vec::new();
+    for row in reader.rows(&EpisodeFilter::default())? {
+        let episode = reader.episode_of(&row)?;
+        stored.push((row, episode));
+    }
     let progress = context.printer.progress("episodes", stored.len() as u64);
     let work = |(row, episode): &(EpisodeRow, Episode)| {
         let new = tasks.get(row.key.task.as_str()).and_then(|task| regrade(&workshop, task, episode));

@@ -15,11 +15,11 @@ use basis_train::engines::Engine;
 use basis_train::policy::SamplingOptions;
 use basis_train::renderer::Renderer;
 use basis_train::tinker_server::{ServerConfig, with_server};
-use basis_train::upstream::with_upstream;
+use basis_train::upstream::{MODEL, with_upstream};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::{machine, models, packs};
+use crate::{machine, models, packs, policies};
 
 /// Serve a model to agents of others, and keep the tokens that they sample
 ///
@@ -61,13 +61,13 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         None => Listener::tcp(&arguments.listen),
     };
     let listener = listener.kind(Kind::Machine)?;
-    let name = arguments.name.as_deref().unwrap_or("basis");
+    let name = arguments.name.as_deref().unwrap_or(MODEL);
     let pack = arguments.pack.as_deref();
     if let Some(url) = &arguments.upstream {
         let remote = Remote::new(RemoteConfig {
             base_url: url.clone(),
             model: name.to_owned(),
-            api_key: std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty()),
+            api_key: policies::api_key(),
             proxy: None,
             timeout: Duration::from_secs(3600),
         });

@@ -18,9 +18,8 @@ use super::{Event, LogError, RunLog, TrainError};
 use crate::engines::Engine;
 use crate::policy::{EnginePolicy, SamplingOptions, with_policy};
 use crate::renderer::Renderer;
+use crate::upstream::MODEL;
 
-/// What programs know the weights in training by.
-const MODEL: &str = "basis";
 /// What a rollout waits for when no episode is missing.
 pub(super) const SAMPLING: &str = "the thread that samples, which has not ended; all its episodes have";
 

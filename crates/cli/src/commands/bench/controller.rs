@@ -10,11 +10,11 @@ use basis_gym::rollout::{Crew, Job, Roster, dispatch};
 use basis_gym::store::{self, EpisodeFilter, Reader};
 use basis_gym::task::{Context as TaskContext, SCHEMA_VERSION, Task};
 use basis_gym::tree::Tree;
+use basis_train::engines::local::bench::{cpu_seconds, peak_memory};
 
 use super::Figure;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
-use crate::machine;
 
 /// Times of made-up episodes: 1.5 s for a turn on average, so that 10,000 at once make more than 5,000 turns a second.
 const MEAN_TURN: Duration = Duration::from_millis(1500);
@@ -36,16 +36,15 @@ pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>)
         Grade::Scored(_) => scored += 1,
         Grade::Invalid(_) => invalid += 1,
     };
-    let (start, before) = (Instant::now(), machine::used());
+    let (start, cpu_before, memory_before) = (Instant::now(), cpu_seconds(), peak_memory());
     let roster = Roster::default();
     let crew = Crew { player: (&simulation).into(), world: &simulation, workers: at_once, roster: &roster };
     dispatch(jobs, crew, &mut count, &context.stop);
     context.check_stop()?;
-    let (seconds, after) = (start.elapsed().as_secs_f64(), machine::used());
+    let (seconds, cpu, memory) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu_before, peak_memory());
     if invalid > 0 {
         return Err(Failure::new(Kind::Unexpected, format!("{invalid} of {} episodes are invalid", invalid + scored)));
     }
-    let cpu = (after.cpu - before.cpu).as_secs_f64();
     let turns = simulation.turns() as f64;
     let late = simulation.lateness();
     let quantile = |share: f64| late.get((late.len() as f64 * share) as usize).map_or(0.0, |it| it.as_secs_f64() * 1e3);
@@ -55,12 +54,9 @@ pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>)
     figure("model turns", turns / seconds, "1/s");
     figure("processor time of the controller", cpu / seconds, "cores");
     figure("processor time per turn", cpu / turns * 1e6, "us");
-    figure("largest resident memory", after.peak_bytes as f64 / f64::from(1 << 20), "MiB");
-    figure(
-        "memory per episode at work",
-        (after.peak_bytes.saturating_sub(before.peak_bytes)) as f64 / at_once as f64 / 1024.0,
-        "KiB",
-    );
+    figure("largest resident memory", memory as f64 / f64::from(1 << 20), "MiB");
+    let grown = memory.saturating_sub(memory_before);
+    figure("memory per episode at work", grown as f64 / at_once as f64 / 1024.0, "KiB");
     figure("scheduling delay, median", quantile(0.5), "ms");
     figure("scheduling delay, 99 %", quantile(0.99), "ms");
     figure("scheduling delay, 99.9 %", quantile(0.999), "ms");
@@ -72,7 +68,7 @@ fn scripts_of(name: &str, context: &Context<'_>) -> Result<Vec<Script>, Failure>
     let reader = Reader::open(&store::find_run(&context.runs(), name)?)?;
     let mut scripts = Vec::new();
     for row in reader.rows(&EpisodeFilter::default())? {
-        let (_, episode) = reader.episode(&row.id.to_string())?;
+        let episode = reader.episode_of(&row)?;
         if episode.reward().is_some() {
             scripts.push(Script::of(&episode));
         }

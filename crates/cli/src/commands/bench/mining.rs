@@ -5,7 +5,6 @@ use std::sync::Arc;
 use basis_gym::blobs::Blobs;
 use basis_gym::factory::{Crew, Ledger, Pace, pace};
 use basis_gym::sources;
-use basis_gym::tree::LayerStore;
 
 use super::Figure;
 use crate::context::Context;
@@ -14,7 +13,7 @@ use crate::machine;
 
 pub(super) fn run(package: &str, mutants: usize, fresh: usize, context: &Context<'_>) -> Result<(), Failure> {
     let settings = &context.settings;
-    let downloads = LayerStore::open(machine::cache(settings).join("downloads")).kind(Kind::Machine)?;
+    let downloads = machine::downloads(settings)?;
     let opened = sources::open(package, None, &machine::toolchains(settings)?, &downloads).kind(Kind::Input)?;
     let blobs = Blobs::open(machine::cache(settings).join("bench").join("blobs")).kind(Kind::Machine)?;
     let workshop = machine::workshop(settings, Arc::new(blobs))?;

@@ -63,7 +63,7 @@ fn tried(pack: &Pack, reader: &Reader) -> Result<Vec<Tried>, Failure> {
     let attempts = |task: Arc<Task>| {
         let filter = EpisodeFilter { task: Some(task.id.clone()), ..EpisodeFilter::default() };
         let rows = reader.rows(&filter)?.into_iter().filter(|row| row.invalid.is_none());
-        let handed_in = rows.map(|row| Ok(reader.episode(&row.id.to_string())?.1.submission));
+        let handed_in = rows.map(|row| Ok(reader.episode_of(&row)?.submission));
         Ok((task, handed_in.collect::<Result<_, Failure>>()?))
     };
     let tried: Vec<Tried> = tasks.into_iter().map(attempts).collect::<Result<_, Failure>>()?;

@@ -5,8 +5,7 @@ use basis_gym::wording::{Tally, Wording};
 
 use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
-use crate::machine;
-use crate::text;
+use crate::{machine, policies, text};
 
 /// Refused texts are named up to here, and each up to so many letters.
 const MOST_REFUSED: usize = 5;
@@ -25,7 +24,7 @@ pub(super) fn open(context: &Context<'_>) -> Result<Option<Wording>, Failure> {
         ));
     }
     let config = HttpConfig {
-        api_key: std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty()),
+        api_key: policies::api_key(),
         temperature: Some(texts.temperature),
         max_tokens: Some(texts.max_tokens),
         ..HttpConfig::new(&texts.url, &texts.model)
