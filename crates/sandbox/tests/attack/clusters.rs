@@ -21,10 +21,9 @@ const NAMESPACE: &str = "BASIS_TEST_NAMESPACE";
 /// that the user of a pod is not the root to which the kernel gives the `/proc` files of a process that is closed.
 const LEFT_TO_THE_NODE: &[usize] = &[2, 3, 17, 19, 20, 24, 33, 34, 35, 36, 40];
 const NODE: &str = "left to the node";
-/// Attacks that pods are open to on every node, and why. No field of a pod limits the number of names in a volume, and the number of
-/// processes is that of the node, if it has one. A container has one user, and the kernel lets a user set the limits of all its processes.
+/// Attacks that pods are open to on every node, and why. No field of a pod limits the number of names in a volume. A container has one
+/// user, and the kernel lets a user set the limits of all its processes.
 const OPEN: &[(usize, &str)] = &[
-    (1, "open: the result does not say that processes ran short"),
     (5, "open: names are not limited"),
     (11, "open: PID 1 has the same user, who can set its limits; its memory and files are closed"),
 ];
