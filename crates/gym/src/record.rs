@@ -46,12 +46,12 @@ pub struct BugRecord {
     /// Calls of the first function of the change, as tests make them, as source with literal arguments. Not recorded for generated
     /// packages.
     pub calls: Vec<String>,
-    /// Its texts in the words of a model, as far as they have been written and hold.
+    /// What a model has added, as far as it holds.
     #[serde(default)]
     pub words: Words,
 }
 
-/// Texts about a bug that a model has written from what is known of it.
+/// What a model has written about a bug from what is known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
@@ -59,6 +59,9 @@ pub struct Words {
     pub issue: Option<(String, String)>,
     /// What has to be changed.
     pub instruction: Option<String>,
+    /// Mistakes that somebody could make in the first function of the change, as edits of the healthy file.
+    #[serde(default)]
+    pub mistakes: Vec<Mutation>,
 }
 
 /// In what a buggy tree differs from the healthy one: one mutation, several, or a commit that was taken back. Which bytes differ is

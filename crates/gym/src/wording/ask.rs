@@ -26,6 +26,16 @@ Keep every piece in backticks exactly as it stands, and say exactly the same: no
     vec![("system", SYSTEM.to_owned()), ("user", asked)]
 }
 
+/// Wrong versions of a function, one block of code each.
+pub(super) fn mistakes(function: &str, count: usize) -> Vec<(&'static str, String)> {
+    let asked = format!(
+        "Below is a function. Write {count} versions of it, each with one mistake that a careful developer could make and a reviewer could miss: a case that is left out, \
+a wrong bound, a wrong order, state that is shared. Simple examples should still give what they give now. Each version is a block of code of its own and the whole function, with the same \
+name, parameters, comments and documentation; do not mark the mistake. No text between the blocks.\n\n```\n{function}\n```"
+    );
+    vec![("system", SYSTEM.to_owned()), ("user", asked)]
+}
+
 /// The same once more.
 pub(super) fn again(text: String, reason: &str) -> [(&'static str, String); 2] {
     [("assistant", text), ("user", format!("That cannot be used: {reason}. Write it again."))]

@@ -123,14 +123,16 @@ fn words(text: &str) -> Vec<&str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
 }
 
+/// Blocks of code.
+pub(super) fn blocks(text: &str) -> Vec<&str> {
+    text.split("```").skip(1).step_by(2).filter_map(|part| Some(part.split_once('\n')?.1)).collect()
+}
+
 /// What stands in backticks, one or three.
 fn snippets(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    for (at, part) in text.split("```").enumerate() {
-        match at % 2 {
-            1 => found.extend(part.split_once('\n').map(|(_, code)| code.trim())),
-            _ => found.extend(part.split('`').skip(1).step_by(2)),
-        }
+    let mut found: Vec<&str> = blocks(text).into_iter().map(str::trim).collect();
+    for part in text.split("```").step_by(2) {
+        found.extend(part.split('`').skip(1).step_by(2));
     }
     found.retain(|code| !code.is_empty());
     found
@@ -150,6 +152,6 @@ mod tests {
 
     #[test]
     fn code_is_what_stands_in_backticks() {
-        assert_eq!(snippets("a `f(1)` b\n```python\nx = 1\nf(x)\n```\nand `2`"), ["f(1)", "x = 1\nf(x)", "2"]);
+        assert_eq!(snippets("a `f(1)` b\n```python\nx = 1\nf(x)\n```\nand `2`"), ["x = 1\nf(x)", "f(1)", "2"]);
     }
 }

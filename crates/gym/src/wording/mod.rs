@@ -1,13 +1,14 @@
-//! Texts of tasks in the words of a model: reports and instructions that templates have written, written again by any server that speaks the
-//! OpenAI protocol.
+//! What a model adds to tasks, behind any server that speaks the OpenAI protocol: words for reports and instructions that templates have
+//! written, and mistakes that somebody could make in a function.
 //!
-//! A model is asked for words only. What it writes has to keep the facts, must not tell more than the template did, and the call that it shows has to fail
-//! on the buggy tree and not on the healthy one; else the template stays. Answers are kept by the content of the request, so that a run can be made
-//! again without a server.
+//! What it words has to keep the facts, must not tell more than the template did, and the call that it shows has to fail
+//! on the buggy tree and not on the healthy one; else the template stays. What its mistakes are worth is decided by execution. Answers are kept by the
+//! content of the request, so that a run can be made again without a server.
 
 mod answers;
 mod ask;
 mod check;
+mod mistakes;
 #[cfg(test)]
 mod tests;
 
@@ -18,17 +19,20 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use self::answers::Answers;
+use self::mistakes::Subject;
 use crate::draft;
 use crate::grade::Workshop;
 use crate::instruction;
 use crate::policy::PolicyError;
 use crate::policy::http::HttpConfig;
-use crate::record::{BugRecord, Words};
+use crate::record::{BugRecord, Mutation, Words};
 
 /// How often a text is asked for: the second time with what was wrong with the first.
 const TRIES: usize = 2;
+/// Mistakes that are asked for in one function, as many as the method's paper has.
+const MISTAKES: usize = 16;
 
-/// A model that words texts.
+/// A model that words texts and thinks up mistakes.
 pub struct Wording {
     answers: Answers,
     tally: Mutex<Tally>,
@@ -37,9 +41,9 @@ pub struct Wording {
 /// What the model did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Texts that replaced those of templates.
+    /// Texts that replaced those of templates, and mistakes that are tried.
     pub kept: usize,
-    /// Texts that did not, one line each.
+    /// Texts and mistakes that are not used, one line each.
     pub refused: Vec<String>,
     /// Answers that came from the server, and from earlier runs.
     pub asked: usize,
@@ -92,7 +96,39 @@ impl Wording {
             let check = |text: &str| Ok(check::instruction(text, &sentence));
             words.instruction = self.written(ask::instruction(&sentence), &check)?;
         }
+        words.mistakes = Subject::of(record).map_or(Ok(Vec::new()), |subject| self.mistakes(&subject))?;
         Ok(words)
+    }
+
+    /// Wrong versions of a function, each once.
+    fn mistakes(&self, subject: &Subject<'_>) -> Result<Vec<Mutation>, String> {
+        let text = self.answer(&ask::mistakes(&subject.text(), MISTAKES))?;
+        let mut found: Vec<Mutation> = Vec::new();
+        let mut tally = self.tally.lock().expect("no panic while locked");
+        for version in check::blocks(&text).into_iter().take(MISTAKES) {
+            match subject.edit(version) {
+                Ok(edit) if found.contains(&edit) => tally.refused.push("it was there before".to_owned()),
+                Ok(edit) => found.push(edit),
+                Err(reason) => tally.refused.push(reason),
+            }
+        }
+        tally.kept += found.len();
+        Ok(found)
+    }
+
+    /// What the model answers, with what that cost.
+    fn answer(&self, messages: &[(&str, String)]) -> Result<String, String> {
+        let (answer, is_known) = self.answers.answer(messages).map_err(|error| error.to_string())?;
+        let mut tally = self.tally.lock().expect("no panic while locked");
+        match is_known {
+            true => tally.replayed += 1,
+            false => {
+                tally.asked += 1;
+                tally.read += answer.read;
+                tally.written += answer.written;
+            }
+        }
+        Ok(answer.text.trim().to_owned())
     }
 
     /// The first text that passes its check.
@@ -102,18 +138,9 @@ impl Wording {
         check: &dyn Fn(&str) -> Checked,
     ) -> Result<Option<String>, String> {
         for _ in 0..TRIES {
-            let (answer, is_known) = self.answers.answer(&messages).map_err(|error| error.to_string())?;
-            let text = answer.text.trim().to_owned();
+            let text = self.answer(&messages)?;
             let verdict = check(&text)?;
             let mut tally = self.tally.lock().expect("no panic while locked");
-            match is_known {
-                true => tally.replayed += 1,
-                false => {
-                    tally.asked += 1;
-                    tally.read += answer.read;
-                    tally.written += answer.written;
-                }
-            }
             match verdict {
                 Ok(()) => {
                     tally.kept += 1;

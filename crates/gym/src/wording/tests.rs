@@ -64,9 +64,13 @@ fn what_a_model_writes_is_kept_if_it_holds_and_replayed_without_a_server() {
     let (directory, workshop) = testkit::workshop();
     let mut record = testkit::record(&workshop);
     let cache = directory.path().join("texts");
-    let write = |asked: &str| match asked.contains("bug report") {
-        true => format!("While making a chart I noticed this. {}", template(asked)),
-        false => format!("Could you do this, please? {}", template(asked)),
+    let write = |asked: &str| match asked {
+        asked if asked.contains("bug report") => format!("While making a chart I noticed this. {}", template(asked)),
+        asked if asked.contains("instruction") => format!("Could you do this, please? {}", template(asked)),
+        // The function as it is, and with two mistakes.
+        asked => [("", ""), ("low:", "low + 1:"), ("value > high", "value > high + 1")]
+            .map(|(from, to)| template(asked).replacen(from, to, 1))
+            .join("\n"),
     };
     let mut address = String::new();
     let requests = served(&write, |url| {
@@ -74,12 +78,15 @@ fn what_a_model_writes_is_kept_if_it_holds_and_replayed_without_a_server() {
         let wording = Wording::open(&HttpConfig::new(url, "small"), cache.clone()).expect("an address");
         record.words = wording.words(&workshop, &record).expect("the server answers");
         let tally = wording.tally();
-        assert_eq!((tally.kept, tally.asked, tally.read, tally.written), (2, 2, 60, 24), "{tally:?}");
+        assert_eq!((tally.kept, tally.asked, tally.read, tally.written), (4, 3, 90, 36), "{tally:?}");
+        assert_eq!(tally.refused, ["it is the same code"]);
     });
-    assert_eq!(requests.len(), 2);
+    assert_eq!(requests.len(), 3);
     let (issue, call) = record.words.issue.clone().expect("an issue");
     assert!(issue.starts_with("While making a chart") && issue.contains(&call), "{issue}");
     assert!(record.words.instruction.as_deref().is_some_and(|it| it.starts_with("Could you do this")));
+    let mistakes = &record.words.mistakes;
+    assert!(mistakes.iter().all(|it| it.function == record.change.main().function && it.operator == "proposed"));
     // Skills take these words.
     let told = draft::issue(&record, &mut ChaCha8Rng::seed_from_u64(3)).expect("an issue");
     assert_eq!((told.text, told.call), (issue, call));
@@ -87,7 +94,7 @@ fn what_a_model_writes_is_kept_if_it_holds_and_replayed_without_a_server() {
     let again = Wording::open(&HttpConfig::new(&address, "small"), cache).expect("an address");
     let plain = crate::record::BugRecord { words: Words::default(), ..record.clone() };
     assert_eq!(again.words(&workshop, &plain).expect("no server is needed"), record.words);
-    assert_eq!((again.tally().asked, again.tally().replayed), (0, 2));
+    assert_eq!((again.tally().asked, again.tally().replayed), (0, 3));
 }
 
 #[test]

@@ -132,6 +132,7 @@ impl Bench<'_> {
         let mut texts = if reworded { self.mistakes(right) } else { self.mistakes(&buggy) };
         if !reworded {
             texts.extend(self.mistakes(&fixed));
+            texts.extend(self.record.words.mistakes.iter().map(|mistake| mistake.apply(&fixed)));
         }
         let mut known = BTreeSet::from([buggy.clone(), fixed]);
         texts.retain(|text| known.insert(text.clone()));

@@ -1,6 +1,10 @@
 //! Golden cases.
 
+use rand::SeedableRng;
+
+use super::{Build, Hidden, Skill, Testgen};
 use crate::skills::tests::{Case, check, check_in_rust};
+use crate::{draft, testkit};
 
 const PATH: &str = "tests/test_cap_value_new.py";
 
@@ -46,4 +50,36 @@ fn tests_in_rust_use_the_crate_from_outside() {
             suite("fn cap_value2() {}\nmod a { pub fn cap_value() {} }\n", 0.0, "embedded_reference"),
         ],
     );
+}
+
+#[test]
+fn mistakes_that_a_model_proposed_are_variants_where_calls_tell_them() {
+    let (_directory, workshop) = testkit::workshop();
+    let mut record = testkit::record(&workshop);
+    let place = record.change.main().clone();
+    let healthy = record.fixed.text(&place.path).expect("a source").to_owned();
+    let mistake = |before: &str, after: &str| crate::record::Mutation {
+        operator: "proposed".into(),
+        path: place.path.clone(),
+        start: healthy.find(before).expect("it is there"),
+        end: healthy.find(before).expect("it is there") + before.len(),
+        before: before.into(),
+        after: after.into(),
+        function: place.function.clone(),
+        line: place.line,
+    };
+    // No operator makes the first, and nothing tells the second from the healthy code.
+    record.words.mistakes =
+        vec![mistake("return value", "return value * value"), mistake("return value", "return value + 0")];
+    let build = Build { workshop: &workshop, max_turns: 8, max_variants: 6 };
+    let task =
+        Testgen.build(&build, &record, &mut rand_chacha::ChaCha8Rng::seed_from_u64(7)).expect("a task").remove(0);
+    let hidden: Hidden = draft::hidden(&task).expect("it was just written");
+    let texts: Vec<String> = hidden
+        .variants
+        .iter()
+        .filter_map(|id| workshop.blobs.tree(id).expect("stored").text(&place.path).map(str::to_owned))
+        .collect();
+    assert!(texts.iter().any(|text| text.contains("value * value")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("value + 0")), "{texts:?}");
 }

@@ -113,7 +113,10 @@ pub(super) fn choose(
     sites.truncate(3 * build.max_variants);
     // What a commit repaired is a mistake that somebody made.
     let natural = record.buggy.text(&target.path).filter(|_| record.change.is_history()).map(str::to_owned);
-    let made = sites.iter().map(|site| site.apply(&target.source));
+    // Those of a model and those of operators in turns, so that a suite depends on neither alone.
+    let mut made: Vec<_> = record.words.mistakes.iter().enumerate().chain(sites.iter().enumerate()).collect();
+    made.sort_by_key(|(at, _)| *at);
+    let made = made.into_iter().map(|(_, site)| site.apply(&target.source));
     let texts: Vec<String> = std::iter::once(target.source.clone()).chain(natural).chain(made).collect();
     let (tests, tree, path) = (&record.tests, &record.fixed, target.path.as_str());
     let text = target.authoring.place(&target.names);
