@@ -8,8 +8,11 @@ use super::confirm::{Ground, Suspect};
 use crate::languages::{Health, TestReport, WarmRun};
 use crate::record::{BugRecord, Mutation};
 
-/// Mutations that share an interpreter. More would save little, and be tried in vain at the end.
-pub const BATCH: usize = 8;
+/// How many mutations share an interpreter when so many records are wanted. To start one costs as much as a handful of runs; but what a batch
+/// has beyond the wanted records is tried in vain, and all workers shall have one.
+pub fn batch(records: usize) -> usize {
+    (records / 4).clamp(8, 32)
+}
 
 /// A mutation whose tests have run.
 pub struct Tried {

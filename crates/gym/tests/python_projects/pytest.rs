@@ -185,6 +185,37 @@ fn one_file_that_does_not_import_leaves_the_others_believable() {
 }
 
 #[test]
+fn selected_tests_run_whatever_holds_them_and_no_others() {
+    let Some(bench) = Bench::open() else { return };
+    let text = "\
+import pytest, unittest
+
+@pytest.mark.parametrize('value', ['a::b', '[c]'])
+def test_values(value): pass
+def test_other(): pass
+class TestShop:
+    class TestInner:
+        def test_deep(self): pass
+    def test_other(self): pass
+class Old(unittest.TestCase):
+    def test_old(self): pass
+class TestMore(TestShop): pass
+";
+    let wanted =
+        ["test_values[a::b]", "TestShop::TestInner::test_deep", "Old::test_old", "TestMore::test_other", "test_gone"];
+    let wanted: Vec<String> = wanted.map(id).into();
+    let files = [PACKAGE, (TEST, text)];
+    let Some(report) = run_with(&bench, &setup(RunnerKind::Pytest, &[TEST]), &files, &Selection::tests(&wanted)) else {
+        return;
+    };
+    let passed: Vec<String> = report.passing().into_iter().collect();
+    let mut expected = wanted[..4].to_vec();
+    expected.sort();
+    assert_eq!((passed, report.outcomes.len()), (expected, 5));
+    assert_eq!(report.outcomes[&wanted[4]].status, Status::Missing);
+}
+
+#[test]
 fn a_test_that_takes_too_long_is_given_up_and_the_others_still_run() {
     let Some(bench) = Bench::open() else { return };
     let tests = "\

@@ -7,6 +7,8 @@ from _warnings import filters
 # Modules of the runner that it imports only where it is told to.
 ON_DEMAND = (("symptoms", "basis_runner.symptom"), ("coverage", "basis_runner.coverage_recorder"))
 REFUSED = ("error", None, Warning, None, 0)
+# Bytes of modules that are compiled: more of them are not all imported.
+MOST_SOURCE = 2_000_000
 
 
 def import_demanded(runs):
@@ -19,19 +21,41 @@ def compile_for_plain(runs):
     """Has the test files compiled that the plain runner will import."""
     import basis_runner.plain as plain
 
-    calls = []
-    for path in test_files(runs):
-        try:
-            with open(path, "rb") as file:
-                calls.append((file.read(), path))
-        except OSError:
-            pass
+    calls = texts(test_files(runs))
     owner, name = sys.modules.get("basis_runner.symptom"), "compile_keeping"
     remember(*(owner, name) if owner else (plain, "compile_test"), calls, lambda *given: given)
 
 
+def parse_for_symptoms(runs):
+    """Has the test files parsed in which failures will be looked up."""
+    if owner := sys.modules.get("basis_runner.symptom"):
+        remember(owner, "parse", [(text,) for text, _ in texts(test_files(runs))], lambda text: text)
+
+
+def compile_modules(tree):
+    """Has the modules compiled that forks may import, of a tree as `state_of_tree` describes it. Those that a run changes are compiled there."""
+    loader, calls, total = sys.modules["_frozen_importlib_external"].SourceLoader, [], 0
+    for text, path in texts(os.getcwd() + path[1:] for path in tree if path.endswith(".py")):
+        total += len(text)
+        if total <= MOST_SOURCE:
+            calls.append((None, text, path))
+    remember(loader, "source_to_code", calls, lambda _, data, path, *more: (bytes(data), path, *more))
+
+
 def test_files(runs):
     return sorted({os.getcwd() + "/" + path for run in runs for path in run.instructions.get("file", [])})
+
+
+def texts(paths):
+    """Each file that can be read, with its path."""
+    found = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found.append((file.read(), path))
+        except OSError:
+            pass
+    return found
 
 
 def remember(owner, name, calls, key):
@@ -49,8 +73,8 @@ def remember(owner, name, calls, key):
             pass
     listed.remove(REFUSED)
 
-    def recall(*given):
-        made = known.get(key(*given))
-        return function(*given) if made is None else made
+    def recall(*given, **named):
+        made = None if named else known.get(key(*given))
+        return function(*given, **named) if made is None else made
 
     setattr(owner, name, recall)

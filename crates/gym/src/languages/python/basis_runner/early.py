@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from basis_runner import reporter
-from basis_runner.beforehand import remember, test_files
+from basis_runner.beforehand import compile_modules, parse_for_symptoms, remember, test_files
 from basis_runner.warm import temporary_files
 
 
@@ -29,6 +29,8 @@ def begin(host, runs):
         if set(os.listdir("/proc/self/fd")) != descriptors or not is_outermost(config) or not leaves_forks_alike(host):
             host.start_again(runs, "late")
         rewrite_for_pytest(config, early)
+        parse_for_symptoms(early)
+        compile_modules(host.before)
         forget_folders()
         keep_out_of_collections()
         return host.fork_for_each(early, others)

@@ -89,7 +89,7 @@ def write_canaries(names):
 
 def options(instructions):
     files = instructions.get("file", [])
-    given = ["-q", "--tb=short", "-c", os.path.dirname(__file__) + "/pytest.ini", "--rootdir", os.getcwd(), "-o", "addopts="]
+    given = ["-q", "--tb=no", "--no-summary", "-c", os.path.dirname(__file__) + "/pytest.ini", "--rootdir", os.getcwd(), "-o", "addopts="]
     given += ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--import-mode", import_mode(files)]
     if "conftest" not in instructions:
         given.append("--noconftest")
@@ -175,6 +175,8 @@ class Reporter:
         self.root = os.getcwd()
         self.canaries = set()
         self.selected = set(instructions.get("test", []))
+        # Functions and classes that hold selected tests; what stands in brackets may hold anything.
+        self.names = {part.partition("[")[0] for test in self.selected for part in test.split("::")[1:]}
         self.given = instructions.get("file", [])
         self.files = {self.root + "/" + file for file in self.given}
         self.counts = {}
@@ -200,6 +202,11 @@ class Reporter:
     def pytest_collection(self):
         if self.recorder:
             self.recorder.start("")
+
+    def pytest_pycollect_makeitem(self, collector, name):
+        """Leaves out what no selected test is in: a function with many parameters is many items, which take long to make."""
+        if self.selected and name not in self.names and str(collector.path) != self.canary:
+            return []
 
     def pytest_collection_modifyitems(self, config, items):
         if self.recorder:

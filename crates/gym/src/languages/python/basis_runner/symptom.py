@@ -30,7 +30,7 @@ class Observer:
     def tree(self, path):
         if path not in self.trees:
             with open(path, "rb") as file:
-                self.trees[path] = ast.parse(file.read())
+                self.trees[path] = parse(file.read())
         return self.trees[path]
 
     def observe(self, identity, error, is_test_file=None, compared=None):
@@ -39,6 +39,10 @@ class Observer:
             self.seen.append((identity, Failure(self, error, is_test_file, compared).facts()))
         except Exception:
             self.seen.append((identity, {"exception": exception(error)}))
+
+
+def parse(source):
+    return ast.parse(source)
 
 
 def compile_keeping(source, path):
@@ -238,14 +242,27 @@ def from_unittest(frame):
 
 def locate(tree, line):
     """The innermost function and statement at a line."""
-    function = statement = tree
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno:
-            if node.lineno >= getattr(statement, "lineno", 0):
-                statement = node
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.lineno >= getattr(function, "lineno", 0):
-                function = node
+    function = statement = block = tree
+    while block is not None:
+        # Expressions hold no statements, and files of tests are mostly expressions.
+        inner = [node for name in BLOCKS for node in getattr(block, name, ())]
+        block = next((node for node in reversed(inner) if first_line(node) <= line <= last_line(node)), None)
+        if isinstance(block, ast.stmt):
+            statement = block
+        if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            function = block
     return function, statement
+
+
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+
+
+def first_line(node):
+    return getattr(node, "lineno", None) or node.pattern.lineno
+
+
+def last_line(node):
+    return getattr(node, "end_lineno", None) or node.body[-1].end_lineno
 
 
 def compares(statement):

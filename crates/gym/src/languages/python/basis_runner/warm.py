@@ -14,7 +14,7 @@ import sys
 from binascii import a2b_base64
 from time import perf_counter
 
-from basis_runner.beforehand import compile_for_plain, import_demanded
+from basis_runner.beforehand import compile_for_plain, compile_modules, import_demanded
 from basis_runner.channel import open_channel, parse_instructions, read_input
 
 TEMPORARY = ("/tmp", "/dev/shm")
@@ -36,6 +36,7 @@ def main():
         import basis_runner.plain as runner
 
         compile_for_plain(runs)
+        compile_modules(host.before)
     else:
         import_pytest(head)
         if "late" not in head:
