@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
+use super::documentation::with_examples_of;
 use super::syntax::{parse, test_items, tests, with_tests_of};
 use crate::languages::Anatomy;
 use crate::languages::anatomy::{Class, Grammar, Word, lies_in, words};
@@ -86,7 +87,7 @@ impl Anatomy for Files {
     }
 
     fn with_inner_tests(&self, source: &str, other: &str) -> String {
-        with_tests_of(source, other)
+        with_examples_of(&with_tests_of(source, other), other)
     }
 }
 
@@ -139,5 +140,16 @@ mod tests {
         let mixed = Files.with_inner_tests(SOURCE, &other);
         assert!(mixed.contains("x + 1") && mixed.contains("fn two()") && !mixed.contains("fn one()"), "{mixed}");
         assert_eq!(Files.tests(&mixed).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["tests::two"]);
+    }
+
+    #[test]
+    fn examples_go_the_way_of_tests_and_are_no_code() {
+        let example =
+            |value: u8| SOURCE.replace("/// Text.\n", &format!("/// ```\n/// assert_eq!(f(1), {value});\n/// ```\n"));
+        assert_eq!(Files.with_inner_tests(&example(3), &example(2)), example(2));
+        let files: &dyn Anatomy = &Files;
+        let without = Files.with_inner_tests(SOURCE, &example(2));
+        assert!(without.starts_with(SOURCE) && without.contains("assert_eq!(f(1), 2)"), "{without}");
+        assert!(files.same_code("src/lib.rs", SOURCE, &without));
     }
 }

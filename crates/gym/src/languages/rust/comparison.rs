@@ -4,23 +4,33 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::{symptom, syntax};
+use super::{documentation, symptom, syntax};
 use crate::languages::Comparison;
 
 /// The comparison of the test with these modules and this name: its last assertion that stands in no condition and no loop.
 pub(super) fn comparison(source: &str, test: &[&str]) -> Option<Comparison> {
+    if let [name] = test
+        && name.starts_with("doc(")
+    {
+        return documentation::comparison(source, name);
+    }
     let path = test.join("::");
     let found = syntax::tests(source).into_iter().find(|it| it.path == path)?;
     let tree = syntax::parse(source);
     let body = tree.root_node().descendant_for_byte_range(found.body - 1, found.body)?.parent()?;
     let function = body.parent()?;
     let name = function.child_by_field_name("name")?.byte_range();
-    let mut cursor = body.walk();
-    let statements: Vec<Node> = body.named_children(&mut cursor).collect();
-    let (decisive, others) = statements.into_iter().rev().find_map(|it| decisive(it, source))?;
+    let (decisive, others) = last_assertion(body, source)?;
     let start = source[found.whole.start..].find(|letter: char| !letter.is_whitespace())? + found.whole.start;
     let column = start - found.whole.start;
     Some(Comparison { start, end: function.end_byte(), column, name, decisive, others })
+}
+
+/// What is changed in the last assertion of a block, and what it may become.
+pub(super) fn last_assertion(block: Node, source: &str) -> Option<(Range<usize>, Vec<String>)> {
+    let mut cursor = block.walk();
+    let statements: Vec<Node> = block.named_children(&mut cursor).collect();
+    statements.into_iter().rev().find_map(|it| decisive(it, source))
 }
 
 /// What is changed in an assertion, and what it may become.

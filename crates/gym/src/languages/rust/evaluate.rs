@@ -1,6 +1,7 @@
 //! What calls give on a tree: evaluated in a fresh sandbox with the names of a test file, outside any test.
 //!
-//! Each call becomes a test of its own beside those whose names it uses: in the test module of a source file, at the end of another file.
+//! Each call becomes a test of its own beside those whose names it uses: in the test module of a source file, at the end of another file. Where only
+//! examples of documentation are tests, it becomes an example with what they import.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::plan::{CHANNEL, Plan, View};
 use super::run::{build, test_command};
-use super::syntax;
+use super::{documentation, syntax};
 use crate::languages::{Call, Observation, Secrets, Selection};
 
 /// What a probe writes.
@@ -46,10 +47,11 @@ pub(super) fn evaluate(
             break;
         }
         let mut sandbox = backend.create(&environment.spec(layers.to_vec(), limits.clone()))?;
-        let built = build(sandbox.as_mut(), &probes.plan)?;
+        let built = build(sandbox.as_mut(), &probes.plan, &BTreeMap::new())?;
         let Ok(programs) = built.programs else {
             sandbox.destroy()?;
-            let broken = built.errors.iter().filter_map(|place| probes.lines.get(place));
+            let places = built.errors.iter().flat_map(|error| &error.places);
+            let broken = places.filter_map(|place| probes.lines.get(place));
             let before = left.len();
             for index in broken {
                 left.remove(index);
@@ -91,7 +93,7 @@ impl Probes {
         secrets: &Secrets,
     ) -> Self {
         let files: BTreeSet<&str> = left.iter().map(|index| calls[*index].path.as_str()).collect();
-        let mut plan = Plan::of(view, &environment.manifest, &Selection::files(files), secrets);
+        let mut plan = Plan::of_functions(view, &environment.manifest, &Selection::files(files), secrets);
         let (mut tests, mut lines) = (Vec::new(), BTreeMap::new());
         for (target, runs) in &plan.programs {
             let mut done = BTreeSet::new();
@@ -113,6 +115,9 @@ impl Probes {
                 }
             }
         }
+        let known: BTreeSet<usize> = tests.iter().map(|(_, _, index)| *index).collect();
+        let others = left.iter().filter(|index| !known.contains(index));
+        tests.extend(documented(view, environment, calls, others, (&mut plan, secrets)));
         for (path, text) in &plan.files {
             for (number, line) in text.lines().enumerate() {
                 let index = line.split_once("fn probe_").and_then(|(_, rest)| rest.split('(').next()?.parse().ok());
@@ -121,6 +126,38 @@ impl Probes {
         }
         Self { plan, tests, lines }
     }
+}
+
+/// Adds calls of files in which only examples are tests.
+fn documented<'a>(
+    view: &View<'_>,
+    environment: &Environment,
+    calls: &[Call],
+    left: impl Iterator<Item = &'a usize>,
+    (plan, secrets): (&mut Plan, &Secrets),
+) -> Vec<(String, String, usize)> {
+    let manifest = &environment.manifest;
+    let mut files: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    left.for_each(|index| files.entry(&calls[*index].path).or_default().push(*index));
+    let mut text =
+        if manifest.names_crates() { format!("extern crate {};\n", manifest.library()) } else { String::new() };
+    let mut tests = Vec::new();
+    for (at, (path, indexes)) in files.into_iter().enumerate() {
+        let Some(source) = view.text(path).filter(|source| !documentation::examples(source).is_empty()) else {
+            continue;
+        };
+        text.push_str(&format!("mod names_{at} {{\n{}\n", documentation::names(&source).join("\n")));
+        for index in indexes {
+            text.push_str(&format!("{}\n", probe(&format!("probe_{index}"), &calls[index].source, secrets)));
+            tests.push((documentation::ROOT.to_owned(), format!("names_{at}::probe_{index}"), index));
+        }
+        text.push_str("}\n");
+    }
+    if !tests.is_empty() {
+        let target = plan.add_documentation(view, manifest, text);
+        plan.programs.push((target, Vec::new()));
+    }
+    tests
 }
 
 /// A test that evaluates a call and says what it gave, on one line.

@@ -8,7 +8,7 @@ use basis_sandbox::{Backend, Limits, Outcome, Sandbox, SandboxError, SandboxSpec
 
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, anatomy, authoring, comparison, mutation, script, syntax};
+use super::{Environment, Toolchain, anatomy, authoring, comparison, documentation, mutation, script, syntax};
 use crate::languages::{
     self, Anatomy, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings,
     TestReport, Toolchains,
@@ -62,7 +62,7 @@ impl Language for Rust {
     }
 
     fn with_tests_of(&self, submitted: &str, original: &str) -> String {
-        syntax::with_tests_of(submitted, original)
+        documentation::with_examples_of(&syntax::with_tests_of(submitted, original), original)
     }
 
     fn functions(&self, source: &str) -> Vec<FunctionSpan> {

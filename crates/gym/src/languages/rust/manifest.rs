@@ -40,6 +40,7 @@ struct Section {
     path: Option<String>,
     harness: Option<bool>,
     test: Option<bool>,
+    doctest: Option<bool>,
     #[serde(rename = "proc-macro")]
     proc_macro: Option<bool>,
     #[serde(default, rename = "required-features")]
@@ -125,6 +126,16 @@ impl Manifest {
     /// The first file of the library.
     pub(super) fn library_root(&self) -> String {
         self.raw.lib.as_ref().and_then(|lib| lib.path.clone()).unwrap_or_else(|| "src/lib.rs".to_owned())
+    }
+
+    /// Whether examples in the documentation of the library are tests.
+    pub(super) fn has_documentation_tests(&self) -> bool {
+        self.raw.lib.as_ref().is_none_or(|lib| lib.doctest != Some(false))
+    }
+
+    /// Whether tests that are found by where they are come beside those that the manifest lists.
+    pub(super) fn finds_tests(&self) -> bool {
+        !self.names_crates() || self.raw.test.is_empty()
     }
 
     /// The targets whose tests the standard harness runs, among those whose files the tree has.

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::manifest::{Manifest, Target};
+use super::documentation::{self, Found, Program};
+use super::manifest::{Kind, Manifest, Target};
 use super::syntax::{self, TestFunction};
 use crate::languages::{Secrets, Selection};
 use crate::record::TestId;
@@ -71,16 +72,35 @@ pub(super) struct Plan {
     pub(super) files: BTreeMap<String, String>,
     /// Programs with their tests.
     pub(super) programs: Vec<(Target, Vec<Run>)>,
+    /// Where in their program the examples of documentation stand.
+    pub(super) documentation: Program,
 }
 
 impl Plan {
-    /// The plan of a selection. Tests that are not there are not in it.
-    pub(super) fn of(view: &View<'_>, manifest: &Manifest, selection: &Selection, secrets: &Secrets) -> Self {
+    /// The plan of a selection. Tests that are not there are not in it, nor examples of documentation that are left out.
+    pub(super) fn of(
+        view: &View<'_>,
+        manifest: &Manifest,
+        selection: &Selection,
+        secrets: &Secrets,
+        left_out: &BTreeMap<TestId, String>,
+    ) -> Self {
+        let mut plan = Self::of_functions(view, manifest, selection, secrets);
+        let mut examples = examples(view, manifest, selection);
+        examples.retain(|example| !left_out.contains_key(&example.id));
+        if !examples.is_empty() {
+            plan.document(view, manifest, &examples, secrets);
+        }
+        plan
+    }
+
+    /// The plan of the test functions of a selection.
+    pub(super) fn of_functions(view: &View<'_>, manifest: &Manifest, selection: &Selection, secrets: &Secrets) -> Self {
         let paths = view.paths("tests");
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let targets = manifest.targets(&|path| view.has(path), &paths);
         let wanted: BTreeSet<&str> = selection.tests.iter().map(String::as_str).collect();
-        let mut plan = Self { files: BTreeMap::new(), programs: Vec::new() };
+        let mut plan = Self { files: BTreeMap::new(), programs: Vec::new(), documentation: Program::default() };
         for target in targets {
             let mut runs = Vec::new();
             for (path, modules) in modules(view, &target.root) {
@@ -106,6 +126,29 @@ impl Plan {
         plan
     }
 
+    /// Adds the program of some examples.
+    fn document(&mut self, view: &View<'_>, manifest: &Manifest, examples: &[Found], secrets: &Secrets) {
+        let program = Program::of(manifest, examples, &|id| guard(secrets, id));
+        let mut runs: Vec<Run> =
+            program.names.iter().map(|(id, name)| Run { id: Ok(id.clone()), name: name.clone() }).collect();
+        let target = self.add_documentation(view, manifest, program.text.clone());
+        runs.extend(self.canaries(view, &target, secrets));
+        self.programs.push((target, runs));
+        self.documentation = program;
+    }
+
+    /// Adds the file of the program of examples, so that cargo finds it.
+    pub(super) fn add_documentation(&mut self, view: &View<'_>, manifest: &Manifest, text: String) -> Target {
+        let (name, root) = (documentation::TARGET_NAME, documentation::ROOT.to_owned());
+        self.files.insert(root.clone(), text);
+        if !manifest.finds_tests() {
+            let text = view.text("Cargo.toml").unwrap_or_default();
+            let section = format!("{text}\n[[test]]\nname = \"{name}\"\npath = \"{root}\"\n");
+            self.files.insert("Cargo.toml".to_owned(), section);
+        }
+        Target { kind: Kind::Test(name.to_owned()), root }
+    }
+
     /// Adds two tests to the first file of a program.
     fn canaries(&mut self, view: &View<'_>, target: &Target, secrets: &Secrets) -> Vec<Run> {
         let [passes, fails] = secrets.canaries.each_ref().map(|name| format!("canary_{name}"));
@@ -118,6 +161,22 @@ impl Plan {
         ));
         vec![Run { id: Err(Canary::Passes), name: passes }, Run { id: Err(Canary::Fails), name: fails }]
     }
+}
+
+/// The examples of a selection in the documentation of the library.
+pub(super) fn examples(view: &View<'_>, manifest: &Manifest, selection: &Selection) -> Vec<Found> {
+    let root = manifest.library_root();
+    let is_wanted = |found: &Found| selection.tests.is_empty() || selection.tests.contains(&found.id);
+    if !manifest.has_documentation_tests() || !selection.files.iter().any(|path| documents(view, path)) {
+        return Vec::new();
+    }
+    let own = modules(view, &root).into_iter().filter(|(path, _)| selection.files.contains(path));
+    let all = own.flat_map(|(path, _)| documentation::found(&path, &view.text(&path).unwrap_or_default()));
+    all.filter(is_wanted).collect()
+}
+
+fn documents(view: &View<'_>, path: &str) -> bool {
+    view.text(path).is_some_and(|text| !documentation::examples(&text).is_empty())
 }
 
 /// The line that a test writes when it comes to its end.

@@ -1,7 +1,8 @@
 //! Builds the programs of a plan in one fresh sandbox and runs each test as a process of its own.
 //!
 //! A test passed when its process exited with 0 and wrote exactly its mark to the report channel. Nothing that a test prints counts; what
-//! it printed is only quoted, where somebody asks for symptoms.
+//! it printed is only quoted, where somebody asks for symptoms. Examples of documentation that do not compile are left out, so that they do not
+//! take the others with them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use basis_sandbox::{Backend, Command, Limits, Outcome, Output, Sandbox, SandboxError};
 use serde::Deserialize;
 
+use super::documentation::ROOT;
 use super::environment::{Environment, TARGET};
-use super::plan::{Canary, Plan, Run, View, mark};
+use super::plan::{self, Canary, Plan, Run, View, mark};
 use super::symptom;
 use crate::languages::{Health, Phase, Secrets, Selection, Status, TestOutcome, TestReport};
 use crate::record::TestId;
@@ -35,14 +37,24 @@ pub(super) fn run_tests(
     limits: &Limits,
 ) -> Result<TestReport, SandboxError> {
     let secrets = Secrets::draw()?;
-    let plan = Plan::of(&View { layers }, &environment.manifest, selection, &secrets);
+    let view = View { layers };
+    let plan =
+        |left_out: &BTreeMap<TestId, String>| Plan::of(&view, &environment.manifest, selection, &secrets, left_out);
     let mut report = Report { outcomes: BTreeMap::new(), health: Health::Sound, duration: Duration::ZERO };
-    if !plan.programs.is_empty() {
+    let mut left_out = BTreeMap::new();
+    let first = plan(&left_out);
+    for example in plan::examples(&view, &environment.manifest, selection) {
+        if !first.documentation.lines.contains_key(&example.id) {
+            left_out.insert(example.id, "it is no code".to_owned());
+        }
+    }
+    if !first.programs.is_empty() {
         let mut sandbox = backend.create(&environment.spec(layers.to_vec(), limits.clone()))?;
-        let ran = report.run(sandbox.as_mut(), &plan, &secrets, selection);
+        let ran = report.run(sandbox.as_mut(), (first, &plan, &mut left_out), &secrets, selection);
         sandbox.destroy()?;
         ran?;
     }
+    report.leave_out(left_out, selection);
     for id in &selection.tests {
         report.outcomes.entry(id.clone()).or_insert_with(|| outcome(Status::Missing, String::new(), Duration::ZERO));
     }
@@ -60,19 +72,33 @@ impl Report {
     fn run(
         &mut self,
         sandbox: &mut dyn Sandbox,
-        plan: &Plan,
+        (mut plan, without, left_out): (Plan, &Planner<'_>, &mut BTreeMap<TestId, String>),
         secrets: &Secrets,
         selection: &Selection,
     ) -> Result<(), SandboxError> {
-        let built = build(sandbox, plan)?;
-        self.duration += built.duration;
-        let programs = match built.programs {
-            Ok(programs) => programs,
-            Err(health) => {
-                self.health = health;
+        let mut written = BTreeMap::new();
+        let programs = loop {
+            let built = build(sandbox, &plan, &written)?;
+            self.duration += built.duration;
+            match built.programs {
+                Ok(programs) => break programs,
+                Err(health) => {
+                    // Errors of one kind hide those of others, so that there may be some more rounds.
+                    let broken = broken_examples(&plan, &built.errors);
+                    if broken.is_empty() {
+                        self.health = health;
+                        return Ok(());
+                    }
+                    left_out.extend(broken);
+                }
+            }
+            written = std::mem::take(&mut plan.files);
+            plan = without(left_out);
+            if plan.programs.is_empty() {
                 return Ok(());
             }
         };
+        let plan = &plan;
         for (target, runs) in &plan.programs {
             let Some(program) = programs.get(&target.root) else {
                 self.health = Health::CollectFailed(vec![format!("`{}` gave no program", target.root)]);
@@ -89,6 +115,22 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// Adds examples of documentation that do not compile. Others can be believed, but those that were asked for were never tried.
+    fn leave_out(&mut self, examples: BTreeMap<TestId, String>, selection: &Selection) {
+        let mut asked = Vec::new();
+        for (id, reason) in examples {
+            let detail = format!("does not compile: {reason}");
+            if selection.tests.contains(&id) {
+                asked.push(format!("`{id}`: {detail}"));
+            } else {
+                self.outcomes.insert(id, outcome(Status::Skipped, detail, Duration::ZERO));
+            }
+        }
+        if self.health == Health::Sound && !asked.is_empty() {
+            self.health = Health::CollectFailed(asked);
+        }
     }
 
     /// Adds what one process did, or says why nothing of this run can be believed.
@@ -135,6 +177,26 @@ impl Report {
     }
 }
 
+/// Makes a plan without some examples of documentation.
+type Planner<'a> = dyn Fn(&BTreeMap<TestId, String>) -> Plan + 'a;
+
+/// The examples of documentation that do not compile, each with the first reason; all of them when it cannot be told which.
+fn broken_examples(plan: &Plan, errors: &[Fault]) -> BTreeMap<TestId, String> {
+    let mut broken = BTreeMap::new();
+    for error in errors.iter().filter(|error| error.root == ROOT) {
+        let places = error.places.iter().filter(|(path, _)| path == ROOT);
+        for id in places.filter_map(|(_, line)| plan.documentation.around(*line)) {
+            broken.entry(id.to_owned()).or_insert_with(|| error.message.clone());
+        }
+    }
+    match errors.iter().find(|error| error.root == ROOT) {
+        Some(error) if broken.is_empty() => {
+            plan.documentation.lines.keys().map(|id| (id.clone(), error.message.clone())).collect()
+        }
+        _ => broken,
+    }
+}
+
 fn outcome(status: Status, detail: String, duration: Duration) -> TestOutcome {
     TestOutcome { status, phase: Phase::Call, detail, symptom: None, duration, processor: duration }
 }
@@ -153,9 +215,18 @@ pub(super) fn test_command(program: &str, name: &str, processor: Option<Duration
 pub(super) struct Built {
     /// Programs by their first file, or why there are none.
     pub(super) programs: Result<BTreeMap<String, String>, Health>,
-    /// File and line of the errors of the compiler.
-    pub(super) errors: Vec<(String, usize)>,
+    /// The errors of the compiler.
+    pub(super) errors: Vec<Fault>,
     duration: Duration,
+}
+
+/// An error of the compiler.
+pub(super) struct Fault {
+    /// The first file of the program that it is in.
+    root: String,
+    message: String,
+    /// Files and lines.
+    pub(super) places: Vec<(String, usize)>,
 }
 
 /// A line of cargo.
@@ -170,10 +241,20 @@ struct Source {
     src_path: String,
 }
 
-/// Writes the files of a plan and builds its programs. Only build scripts and macros of the tree and of its dependencies run here, none
+impl Source {
+    fn root(&self) -> Option<String> {
+        Some(self.src_path.strip_prefix(crate::languages::WORKDIR)?.trim_start_matches('/').to_owned())
+    }
+}
+
+/// Writes the files of a plan, as far as they are not written already, and builds its programs. Only build scripts and macros of the tree and of its dependencies run here, none
 /// of which a submission may change.
-pub(super) fn build(sandbox: &mut dyn Sandbox, plan: &Plan) -> Result<Built, SandboxError> {
-    for (path, text) in &plan.files {
+pub(super) fn build(
+    sandbox: &mut dyn Sandbox,
+    plan: &Plan,
+    written: &BTreeMap<String, String>,
+) -> Result<Built, SandboxError> {
+    for (path, text) in plan.files.iter().filter(|(path, text)| written.get(*path) != Some(text)) {
         sandbox.write(path, text.as_bytes())?;
     }
     let mut argv: Vec<String> =
@@ -188,15 +269,13 @@ pub(super) fn build(sandbox: &mut dyn Sandbox, plan: &Plan) -> Result<Built, San
         Outcome::OutOfMemory => Err(Health::OutOfMemory),
         _ => Err(Health::CollectFailed(vec![format!("it does not compile: {}", first_error(&output))])),
     };
-    let errors = errors(&output).into_iter().flat_map(|text| text.spans).map(|span| (span.file_name, span.line_start));
-    Ok(Built { programs, errors: errors.collect(), duration: output.duration })
+    Ok(Built { programs, errors: errors(&output), duration: output.duration })
 }
 
 fn programs(messages: &str) -> BTreeMap<String, String> {
     let read = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     let named = read.filter_map(|message| {
-        let root = message.target?.src_path.strip_prefix(crate::languages::WORKDIR)?.trim_start_matches('/').to_owned();
-        Some((root, message.executable.filter(|program| program.starts_with(TARGET))?))
+        Some((message.target?.root()?, message.executable.filter(|program| program.starts_with(TARGET))?))
     });
     named.collect()
 }
@@ -205,6 +284,7 @@ fn programs(messages: &str) -> BTreeMap<String, String> {
 #[derive(Deserialize)]
 struct Diagnostic {
     message: Option<Text>,
+    target: Option<Source>,
 }
 
 #[derive(Deserialize)]
@@ -221,13 +301,19 @@ struct Span {
     line_start: usize,
 }
 
-fn errors(output: &Output) -> Vec<Text> {
+fn errors(output: &Output) -> Vec<Fault> {
     let stdout = output.stdout.text();
-    let read = stdout.lines().filter_map(|line| serde_json::from_str::<Diagnostic>(line).ok()?.message);
-    read.filter(|text| text.level == "error").collect()
+    let read = stdout.lines().filter_map(|line| serde_json::from_str::<Diagnostic>(line).ok());
+    let fault = |diagnostic: Diagnostic| {
+        let text = diagnostic.message.filter(|text| text.level == "error")?;
+        let root = diagnostic.target.and_then(|target| target.root()).unwrap_or_default();
+        let places = text.spans.into_iter().map(|span| (span.file_name, span.line_start)).collect();
+        Some(Fault { root, message: text.message, places })
+    };
+    read.filter_map(fault).collect()
 }
 
 fn first_error(output: &Output) -> String {
-    let error = errors(output).into_iter().next().map(|text| text.message);
+    let error = errors(output).into_iter().next().map(|error| error.message);
     error.unwrap_or_else(|| output.stderr.text().lines().next().unwrap_or("nothing was said").to_owned())
 }

@@ -172,8 +172,20 @@ pub(super) fn test_items(source: &str) -> Vec<Range<usize>> {
     let root = tree.root_node();
     let mut cursor = root.walk();
     let items = root.named_children(&mut cursor).filter(|child| is_item(*child));
-    let tests = items.filter(|item| attributes(*item, source).iter().any(|text| is_for_tests(text)));
+    let tests = items.filter(|item| is_test_item(*item, source));
     tests.map(|item| whole_lines(head(item).start_byte()..item.end_byte(), source)).collect()
+}
+
+/// Whether an item is compiled for tests only.
+pub(super) fn is_test_item(item: Node, source: &str) -> bool {
+    attributes(item, source).iter().any(|text| is_for_tests(text))
+}
+
+/// The body of `main` at the top of a program.
+pub(super) fn main_body<'tree>(root: Node<'tree>, source: &str) -> Option<Node<'tree>> {
+    let mut cursor = root.walk();
+    let is_main = |child: &Node| child.kind() == "function_item" && name(*child, source) == Some("main");
+    root.children(&mut cursor).find(is_main)?.child_by_field_name("body")
 }
 
 fn is_item(node: Node) -> bool {

@@ -200,3 +200,181 @@ fn what_a_crate_depends_on_is_built_before_and_used_offline() {
     // The same environment, from what was kept.
     assert!(workshop.under(crate::languages::Surroundings::default()).environment(&project.tests).is_ok());
 }
+
+/// The library of the project with examples in its documentation.
+fn documented(project: &mut Project) {
+    let examples = "\
+//! ```
+//! use caps::*;
+//! fn main() -> Result<(), String> {
+//!     if total_capped(&[1, 9], 5) == 7 { Ok(()) } else { Err(\"no\".into()) }
+//! }
+//! ```
+
+";
+    let cap_value = "\
+/// The value, but at least `low` and at most `high`.
+///
+/// ```
+/// use caps::cap_value;
+///
+/// assert_eq!(cap_value(9, 1, 5), 5);
+/// # assert_eq!(cap_value(3, 1, 5), 3);
+/// ```
+///
+/// ```should_panic
+/// assert_eq!(caps::cap_value(9, 1, 5), 9);
+/// ```
+///
+/// ```
+/// let five: i64 = \"5\".parse()?;
+/// assert_eq!(caps::cap_value(9, 1, five), 5);
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
+///
+/// ```ignore
+/// caps::not_run();
+/// ```
+";
+    replace(&mut project.tree, "src/lib.rs", "//! Values within limits.\n\n", examples);
+    replace(&mut project.tree, "src/lib.rs", "/// The value, but at least `low` and at most `high`.\n", cap_value);
+}
+
+/// The same without other tests.
+fn only_documented(project: &mut Project) {
+    documented(project);
+    let text = project.tree.text("src/lib.rs").expect("it is there").split("#[cfg(test)]").next().expect("the code");
+    project.tree.insert("src/lib.rs", text.to_owned());
+}
+
+#[test]
+fn examples_of_documentation_are_tests() {
+    let selection = Selection::files(["src/lib.rs"]).with_symptoms();
+    let report = run(only_documented, Some(selection.clone()));
+    let ids =
+        ["doc(cap_value)", "doc(cap_value) #2", "doc(cap_value) #3", "doc(self)"].map(|it| format!("src/lib.rs::{it}"));
+    let passed: Vec<_> = ids.iter().map(|id| (id.as_str(), Status::Passed)).collect();
+    assert_eq!((statuses(&report), &report.health), (passed, &Health::Sound));
+    let broken = |project: &mut Project| {
+        only_documented(project);
+        replace(&mut project.tree, "src/lib.rs", "return high", "return value");
+    };
+    let report = run(broken, Some(selection));
+    assert!(report.outcomes.values().all(|outcome| outcome.status == Status::Failed), "{:?}", statuses(&report));
+    let symptom = report.outcomes[&ids[0]].symptom.clone().expect("it compares");
+    let seen = (symptom.call.as_deref(), symptom.actual.as_deref(), symptom.expected.as_deref());
+    assert_eq!(seen, (Some("cap_value(9, 1, 5)"), Some("9"), Some("5")));
+}
+
+#[test]
+fn files_with_examples_are_test_files_of_a_library_that_runs_them() {
+    let files = |manifest: &str, path: &str| {
+        let mut tree = Tree::new();
+        tree.insert("Cargo.toml", format!("[package]\nname = \"a\"\n{manifest}"));
+        tree.insert(path, "");
+        tree.insert("src/a.rs", "/// ```\n/// a::f();\n/// ```\npub fn f() {}\n");
+        tree.insert("src/b.rs", "/// ```text\n/// a::f();\n/// ```\npub fn f() {}\n");
+        super::test_files(&tree)
+    };
+    assert_eq!(files("", "src/lib.rs"), ["src/a.rs"]);
+    assert_eq!(files("[lib]\ndoctest = false\n", "src/lib.rs"), [""; 0]);
+    assert_eq!(files("", "src/main.rs"), [""; 0]);
+}
+
+#[test]
+fn an_example_that_does_not_compile_leaves_the_others() {
+    let edit = |project: &mut Project| {
+        only_documented(project);
+        let more = "/// ```\n/// caps::gone();\n/// ```\npub fn a() {}\n\n/// ```\n/// let x: u8 = \"\";\n/// ```\npub fn b() {}\n\n/// ```\n/// }\n/// ```\npub fn c() {}\n";
+        let text = format!("{}{more}", project.tree.text("src/lib.rs").expect("it is there"));
+        project.tree.insert("src/lib.rs", text);
+    };
+    let report = run(edit, Some(Selection::files(["src/lib.rs"])));
+    let detail = |name: &str| {
+        let outcome = &report.outcomes[&format!("src/lib.rs::doc({name})")];
+        (outcome.status, outcome.detail.clone())
+    };
+    let skipped = |reason: &str| (Status::Skipped, format!("does not compile: {reason}"));
+    assert_eq!(detail("a"), skipped("cannot find function `gone` in crate `caps`"));
+    assert_eq!(detail("b"), skipped("mismatched types"));
+    assert_eq!(detail("c"), skipped("it is no code"));
+    assert_eq!((report.passing().len(), &report.health), (4, &Health::Sound));
+    let asked = ["src/lib.rs::doc(a)".to_owned(), "src/lib.rs::doc(self)".to_owned()];
+    let report = run(edit, Some(Selection::tests(&asked)));
+    assert_eq!(report.passing(), asked[1..]);
+    assert_eq!(report.all_passed(&asked).expect_err("it was asked for").0, "collect_failed");
+}
+
+#[test]
+fn examples_of_a_crate_of_the_first_edition_run_beside_the_tests_that_it_lists() {
+    let edit = |project: &mut Project| {
+        only_documented(project);
+        let manifest =
+            "[package]\nname = \"caps\"\nversion = \"0.1.0\"\n\n[[test]]\nname = \"api\"\npath = \"tests/api.rs\"\n";
+        project.tree.insert("Cargo.toml", manifest);
+        project.tests.requirements[0] = manifest.to_owned();
+        replace(&mut project.tree, "tests/api.rs", "use caps", "extern crate caps;\nuse caps");
+        replace(
+            &mut project.tree,
+            "src/lib.rs",
+            "/// use caps::cap_value;",
+            "/// extern crate caps;\n/// use caps::cap_value;",
+        );
+    };
+    let report = run(edit, Some(Selection::files(["src/lib.rs", "tests/api.rs"])));
+    assert_eq!((report.passing().len(), report.outcomes.len(), &report.health), (7, 7, &Health::Sound));
+}
+
+#[test]
+fn calls_of_a_file_with_nothing_but_examples_have_the_names_of_those() {
+    let (_directory, workshop) = testkit::workshop();
+    let mut project = testkit::rust_project();
+    only_documented(&mut project);
+    let environment = workshop.environment(&project.tests).expect("nothing is needed");
+    let layer = workshop.layers.layer(&project.tree).expect("written");
+    let calls = ["cap_value(9, 1, 5)", "no_such_name(1)", "total_capped(&[1, 9], 5)"]
+        .map(|source| Call { path: "src/lib.rs".to_owned(), source: source.to_owned() });
+    let limits = workshop.suite_limits(&project.tests);
+    let seen = environment.evaluate(workshop.backend.as_ref(), &[layer], &calls, &limits, None).expect("a sandbox");
+    let value = |text: &str| Observation { value: Some(text.to_owned()), exception: None };
+    assert_eq!(seen, [value("5"), Observation::default(), value("7")]);
+}
+
+#[test]
+fn a_repair_is_judged_by_the_examples_of_the_healthy_tree() {
+    use crate::episode::{FileChange, Submission};
+    use crate::skills::{Build, Skill as _, edit::Edit};
+    use rand::SeedableRng as _;
+
+    let (_directory, workshop) = testkit::workshop();
+    let mut project = testkit::rust_project();
+    only_documented(&mut project);
+    replace(&mut project.tree, "src/lib.rs", "```should_panic", "```ignore");
+    // What else is tested does not notice.
+    project.tree.insert("tests/api.rs", "#[test]\nfn low() { assert_eq!(caps::cap_value(0, 1, 5), 1); }\n");
+    let is_wanted = |text: &str| text.contains("value <= high {");
+    let record = testkit::record_in(&workshop, &project, "src/lib.rs", is_wanted);
+    assert!(record.fail_to_pass.iter().all(|id| id.starts_with("src/lib.rs::doc(")), "{:?}", record.fail_to_pass);
+    let build = Build { workshop: &workshop, max_turns: 8, max_variants: 6 };
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    let task = Edit.build(&build, &record, &mut rng).expect("a task").remove(0);
+    let broken = workshop.blobs.tree(&task.context.tree).expect("stored");
+    let broken = broken.text("src/lib.rs").expect("it is there");
+    let healthy = record.fixed.text("src/lib.rs").expect("it is there");
+    let grade = |text: &str| {
+        let files = vec![FileChange { path: "src/lib.rs".to_owned(), content: Some(text.to_owned()) }];
+        Edit.grade(&workshop, &task, &Submission { answer: String::new(), files }).expect("it is judged").code
+    };
+    assert_eq!(grade(healthy), "ok");
+    assert_eq!(grade(&healthy.replace("/// ", "// ")), "ok", "without its documentation");
+    assert_eq!(
+        grade(&broken.replace("(9, 1, 5), 5)", "(9, 1, 5), 9)").replace("/// ```\n", "/// ```text\n")),
+        "f2p_failed"
+    );
+    assert_eq!(grade(&broken.replace("/// ", "// ")), "f2p_failed");
+    // Copies of examples expect other values, so that a value that equals everything is found out.
+    let any = "\n#[derive(Debug)]\npub struct Any;\nimpl<T> PartialEq<T> for Any { fn eq(&self, _: &T) -> bool { true } }\nimpl std::ops::AddAssign<Any> for i64 { fn add_assign(&mut self, _: Any) { *self += 3 } }\n";
+    let equal =
+        healthy.replace(") -> i64 {", ") -> Any { Any }\nfn other(value: i64, low: i64, high: i64) -> i64 {") + any;
+    assert_eq!(grade(&equal), "canary_broken");
+}

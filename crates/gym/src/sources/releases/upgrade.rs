@@ -53,7 +53,9 @@ impl Upgrade {
         let mut tree = Tree::new();
         for (path, hunks) in by_path {
             let newer = self.project.tree.text(path).unwrap_or_default();
-            tree.insert(path, undone(newer, hunks.into_iter()));
+            // Tests near a difference stay those of the newer release.
+            let text = self.language().anatomy().with_inner_tests(&undone(newer, hunks.into_iter()), newer);
+            tree.insert(path, text);
         }
         tree
     }

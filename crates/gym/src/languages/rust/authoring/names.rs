@@ -1,5 +1,6 @@
 //! What a file outside of a crate begins with, so that it can use the names that a test file of the crate has.
 
+use super::super::documentation;
 use super::super::manifest::Manifest;
 use super::super::syntax;
 use crate::project::TestSetup;
@@ -10,7 +11,8 @@ use crate::tree::Tree;
 const INSIDE: &str = concat!("crate", "::");
 
 /// The items of a test file without its tests. Those of a test module inside of a source file are turned outside: what they reach through
-/// `super` and `crate`, they reach through the name of the crate, as far as it is public.
+/// `super` and `crate`, they reach through the name of the crate, as far as it is public. Where only examples of documentation are tests, it is what
+/// they import.
 pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option<String> {
     let source = tree.text(from)?;
     let ids: Vec<TestId> = syntax::tests(source).iter().map(|test| format!("{from}::{}", test.path)).collect();
@@ -25,7 +27,15 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
         true => String::new(),
         false => format!("::{}", inside.trim_end_matches("/mod").replace('/', "::")),
     };
-    let module = ids.first()?.strip_prefix(from)?.strip_prefix("::")?.rsplit_once("::")?.0;
+    let named = |names: String| match manifest.names_crates() {
+        true => format!("extern crate {};\n{names}", manifest.library()),
+        false => names,
+    };
+    let Some(first) = ids.first() else {
+        let names = documentation::names(source);
+        return (!names.is_empty()).then(|| named(names.join("\n")));
+    };
+    let module = first.strip_prefix(from)?.strip_prefix("::")?.rsplit_once("::")?.0;
     // Deeper modules would reach further.
     if module.contains("::") {
         return None;
@@ -35,8 +45,7 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
     let own = manifest.library();
     let outside = body.replace("super::", &format!("{own}{modules}::")).replace(INSIDE, &format!("{own}::"));
     let lines: Vec<&str> = outside.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
-    let named = if manifest.names_crates() { format!("extern crate {own};\n") } else { String::new() };
-    Some(format!("{named}{}", lines.join("\n").trim()))
+    Some(named(lines.join("\n").trim().to_owned()))
 }
 
 #[cfg(test)]
