@@ -123,7 +123,7 @@ impl<'a> Worker<'a> {
             }
             Work::Unload { model } => {
                 if self.model.as_ref() == Some(&model) {
-                    self.model = None;
+                    (self.model, self.has_gradient) = (None, false);
                 }
                 Ok(Kept::Json(json!({"model_id": model, "type": "unload_model"})))
             }

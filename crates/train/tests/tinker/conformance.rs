@@ -1,5 +1,6 @@
 //! What a client may expect of every server.
 
+use basis_gym::skills::{self, Skill};
 use basis_train::engines::tinker::Tinker;
 use basis_train::engines::{AdamW, Datum, Engine, EngineError, Loss};
 
@@ -49,6 +50,7 @@ fn cross_entropy_falls_by_a_third_in_twenty_steps() {
     each_server(|url| {
         let losses = learn(&mut open(url), &sequences(1, 4), 20);
         assert!(losses[19] < 0.7 * losses[0], "{losses:?}");
+        eprintln!("cross-entropy {:.3} -> {:.3}", losses[0], losses[19]);
     });
 }
 
@@ -60,15 +62,16 @@ fn sampled_and_trained_log_probabilities_are_the_same() {
         let prompts: Vec<Vec<u32>> = sequences(3, 4).into_iter().map(|datum| datum.ids).collect();
         let requests = prompts.iter().enumerate().map(|(id, prompt)| request(id as u64, prompt.clone(), 8)).collect();
         let sampled = sample_all(&mut engine, requests);
+        let mut differ = 0.0f32;
         for (id, prompt) in prompts.iter().enumerate() {
             let own = &sampled[&(id as u64)];
             let ids = [&prompt[..], &own.tokens].concat();
             let weights = vec![1.0; ids.len() - 1];
             let trained = engine.forward(&[Datum { ids, weights, ..Datum::default() }]).unwrap().remove(0);
-            for (one, other) in own.logprobs.iter().zip(&trained[prompt.len() - 1..]) {
-                assert!((one - other).abs() < 1e-4, "{one} and {other}");
-            }
+            differ = differ.max(furthest(&[own.logprobs.clone()], &[trained[prompt.len() - 1..].to_vec()]));
         }
+        assert!(differ < 1e-4, "they differ by {differ}");
+        eprintln!("sampled against trained {differ:.1e}");
     });
 }
 
@@ -83,35 +86,76 @@ fn log_probabilities_move_with_the_sign_of_the_advantage() {
             datum.advantages = vec![if at % 2 == 0 { 1.0 } else { -1.0 }; 12];
         }
         for _ in 0..5 {
-            engine.forward_backward(&batch, Loss::ClippedRatio { low: 0.0, high: 10.0 }).unwrap();
+            engine.forward_backward(&batch, Loss::ClippedRatio { low: 0.0, high: f32::INFINITY }).unwrap();
             engine.optim_step(&STEP).unwrap();
         }
         let after = engine.forward(&batch).unwrap();
-        for (at, (before, after)) in before.iter().zip(&after).enumerate() {
-            let change: f32 = after.iter().zip(before).map(|(after, before)| after - before).sum();
-            assert!(if at % 2 == 0 { change > 0.0 } else { change < 0.0 }, "sequence {at} changed by {change}");
-        }
+        let change = |(before, after): (&Vec<f32>, &Vec<f32>)| after.iter().sum::<f32>() - before.iter().sum::<f32>();
+        let changes: Vec<f32> = before.iter().zip(&after).map(change).collect();
+        let has_sign = |(at, change): (usize, &f32)| if at % 2 == 0 { *change > 0.0 } else { *change < 0.0 };
+        assert!(changes.iter().enumerate().all(has_sign), "{changes:?}");
+        eprintln!("advantages +1 -1 +1 -1 changed log-probabilities by {changes:.2?}");
     });
 }
 
+/// A group of episodes for each skill, of different sizes and lengths, with the log-probabilities of the present weights and centred advantages.
+fn groups_of_skills(engine: &mut Tinker) -> Vec<(&'static str, Vec<Datum>)> {
+    let atomic = skills::ALL.iter().filter(|skill| !skill.is_composite());
+    let group = |(at, skill): (usize, &&'static dyn Skill)| {
+        let (count, length) = (2 + at % 3, 8 + at);
+        let mut group = sequences(10 + at as u64, count);
+        for (number, datum) in group.iter_mut().enumerate() {
+            datum.ids.truncate(length + 1);
+            datum.weights = vec![1.0 / length as f32; length];
+            datum.advantages = vec![number as f32 - (count - 1) as f32 / 2.0; length];
+            datum.old_logprobs = vec![0.0; length];
+        }
+        let logprobs = engine.forward(&group).unwrap();
+        group.iter_mut().zip(logprobs).for_each(|(datum, own)| datum.old_logprobs = own);
+        (skill.name(), group)
+    };
+    atomic.enumerate().map(group).collect()
+}
+
 #[test]
-fn groups_in_one_step_are_the_sum_of_groups_apart() {
+fn groups_of_all_skills_in_one_step_are_the_sum_of_groups_apart() {
+    const LOSS: Loss = Loss::ClippedRatio { low: 0.8, high: 1.28 };
     each_server(|url| {
-        let groups: Vec<Vec<Datum>> = (0..5).map(|seed| sequences(10 + seed, 2)).collect();
         let mut together = open(url);
-        together.forward_backward(&groups.concat(), Loss::CrossEntropy).unwrap();
-        together.optim_step(&STEP).unwrap();
-        let expected = together.forward(&groups[0]).unwrap();
+        let groups = groups_of_skills(&mut together);
+        assert_eq!(groups.len(), 5);
+        let all: Vec<Datum> = groups.iter().flat_map(|(_, group)| group.clone()).collect();
+        let before = together.forward(&all).unwrap();
+        together.forward_backward(&all, LOSS).unwrap();
+        let joint = together.optim_step(&STEP).unwrap();
+        let expected = together.forward(&all).unwrap();
+        // A server may have room for one model only.
         drop(together);
         let mut apart = open(url);
-        for group in &groups {
-            apart.forward_backward(group, Loss::CrossEntropy).unwrap();
+        for (_, group) in &groups {
+            apart.forward_backward(group, LOSS).unwrap();
         }
-        apart.optim_step(&STEP).unwrap();
-        let found = apart.forward(&groups[0]).unwrap();
-        for (one, other) in found.iter().flatten().zip(expected.iter().flatten()) {
-            assert!((one - other).abs() < 1e-3, "{one} and {other}");
-        }
+        let summed = apart.optim_step(&STEP).unwrap();
+        let found = apart.forward(&all).unwrap();
+        assert!((joint.grad_norm - summed.grad_norm).abs() < 1e-4 * joint.grad_norm, "{joint:?} and {summed:?}");
+        let moved = furthest(&before, &expected);
+        // A first step of Adam has the size of the learning rate wherever there is a gradient, so gradients that are rounding may differ.
+        let differ = furthest(&found, &expected);
+        assert!(differ < 1e-3 && moved > 10.0 * differ, "they moved by {moved} and differ by {differ}");
+        eprintln!("five groups: moved by {moved:.1e}, one step against the sum {differ:.1e}");
+    });
+}
+
+/// The largest difference between log-probabilities.
+fn furthest(some: &[Vec<f32>], others: &[Vec<f32>]) -> f32 {
+    some.iter().flatten().zip(others.iter().flatten()).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_model_is_given_back_when_its_session_ends() {
+    each_server(|url| {
+        // More than the places of a small server.
+        (0..5).for_each(|_| drop(open(url)));
     });
 }
 

@@ -128,6 +128,23 @@ fn what_the_server_does_not_understand_is_refused_in_words() {
 }
 
 #[test]
+fn a_client_that_ends_gives_its_model_back() {
+    with_address(|url| {
+        let mut engine = Tinker::open(&config(url), Box::new(|_| ())).unwrap();
+        // `model-0` was that of the probe.
+        let step = |number: u64| {
+            let step = json!({"model_id": "model-1", "seq_id": number, "adam_params": {"learning_rate": 0.0}});
+            let (_, promise) = post(url, "optim_step", &step);
+            post(url, "retrieve_future", &promise).1
+        };
+        engine.forward_backward(&data(&[9], 64), basis_train::engines::Loss::CrossEntropy).unwrap();
+        assert_eq!(step(100)["type"], "optim_step");
+        drop(engine);
+        assert_eq!(step(101)["error"], "`model-1` was unloaded; create it again");
+    });
+}
+
+#[test]
 fn old_samplers_keep_their_weights_while_training_goes_on() {
     with_address(|url| {
         let mut engine = Tinker::open(&config(url), Box::new(|_| ())).unwrap();

@@ -108,10 +108,13 @@ impl Tinker {
         Ok(())
     }
 
-    /// Frees the model. Servers without that take it back by themselves.
+    /// Gives the model back, so that a server with few places has one for the next. Servers that cannot do this take it back by themselves
+    /// when the session falls silent.
     fn unload(&self) {
-        let body = json!({"model_id": self.model, "type": "unload_model"});
-        let _ = self.transport.call("unload_model", &Sent::Json(&body));
+        if !self.model.is_empty() {
+            let body = json!({"model_id": self.model, "type": "unload_model"});
+            self.transport.tell("unload_model", &Sent::Json(&body));
+        }
     }
 
     /// Two steps that move nothing.
@@ -268,6 +271,12 @@ impl Tinker {
     }
 }
 
+impl Drop for Tinker {
+    fn drop(&mut self) {
+        self.unload();
+    }
+}
+
 impl Engine for Tinker {
     fn info(&self) -> Info {
         self.info.clone()
@@ -316,6 +325,7 @@ impl Engine for Tinker {
         let data = batch.iter().map(|datum| wire(datum, self.inputs(datum, loss))).collect();
         let (name, config) = match loss {
             Loss::CrossEntropy => ("cross_entropy", BTreeMap::new()),
+            Loss::ClippedRatio { low: 0.0, high: f32::INFINITY } => ("importance_sampling", BTreeMap::new()),
             Loss::ClippedRatio { low, high } => ("ppo", bounds(low, high)),
             Loss::Cispo { low, high } => ("cispo", bounds(low, high)),
         };

@@ -93,6 +93,7 @@ impl Transport {
                     }
                     after
                 }
+                Ok((status, body, _)) if is_stranger(status, &body) => return Err(self.lost(path)),
                 Ok((status, body, _)) => return Err(refused(&url, status, &body)),
                 Err(error) if start.elapsed() > PATIENCE || !is_passing(&error) => {
                     return Err(self.unreachable(&url, &error));
@@ -103,6 +104,11 @@ impl Transport {
             sleep(asked.unwrap_or(pause).min(LONGEST_PAUSE * 6));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Posts once and does not mind whether that had an effect: for what only spares the server something.
+    pub(super) fn tell(&self, path: &str, sent: &Sent<'_>) {
+        let _ = self.attempt(&self.url(path), sent, &[("x-idempotency-key", &self.idempotency_key())]);
     }
 
     /// Posts what makes a promise, and waits until it is kept.
@@ -157,12 +163,8 @@ impl Transport {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 // A promise that the server does not know any more is lost with what it was about.
-                Ok((404 | 410, ..)) => {
-                    return Err(remote(format!(
-                        "`{}` has lost `{what}`; it was restarted, and the same command goes on from the newest checkpoint",
-                        self.base
-                    )));
-                }
+                Ok((404 | 410, ..)) => return Err(self.lost(what)),
+                Ok((status, body, _)) if is_stranger(status, &body) => return Err(self.lost(what)),
                 Ok((status, body, _)) => return Err(refused(&url, status, &body)),
                 // SkyRL holds a poll for as long as 300 s, so silence alone says nothing about the server.
                 Err(ureq::Error::Timeout(_)) if self.get("healthz").is_ok() => {
@@ -212,6 +214,13 @@ impl Transport {
         format!("{:x}-{now:x}-{number:x}", std::process::id())
     }
 
+    fn lost(&self, what: &str) -> EngineError {
+        remote(format!(
+            "`{}` has lost `{what}`; it was restarted, and the same command goes on from the newest checkpoint",
+            self.base
+        ))
+    }
+
     fn unreachable(&self, url: &str, error: &ureq::Error) -> EngineError {
         remote(format!(
             "cannot reach `{url}`: {error}; check the address and that the server is up, then run the same command"
@@ -230,6 +239,17 @@ fn read(outcome: Result<Response<Body>, ureq::Error>) -> Result<(u16, Vec<u8>, O
         header("retry-after").trim().parse::<f64>().ok().and_then(|after| Duration::try_from_secs_f64(after).ok());
     let body = response.body_mut().with_config().limit(LONGEST).read_to_vec()?;
     Ok((status, body, if status == 200 { is_protobuf.then_some(Duration::ZERO) } else { after }))
+}
+
+/// Whether a server says that it does not have the model: it is another process than the one that made it. Ours says so at once, SkyRL's
+/// keeps requests in a file and says so of those that an earlier process left behind.
+fn is_stranger(status: u16, body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    match status {
+        400 => body.contains("not loaded"),
+        404 => body.contains("there is no model") || body.contains("Model not found"),
+        _ => false,
+    }
 }
 
 /// Whether a failure may pass by itself.
