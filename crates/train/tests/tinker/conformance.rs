@@ -154,8 +154,8 @@ fn furthest(some: &[Vec<f32>], others: &[Vec<f32>]) -> f32 {
 #[test]
 fn a_model_is_given_back_when_its_session_ends() {
     each_server(|url| {
-        // More than the places of a small server.
-        (0..5).for_each(|_| drop(open(url)));
+        // One more than the places of the smallest server; each of them takes a step of its own to be probed.
+        (0..2).for_each(|_| drop(open(url)));
     });
 }
 
