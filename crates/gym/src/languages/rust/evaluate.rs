@@ -139,8 +139,7 @@ fn documented<'a>(
     let manifest = &environment.manifest;
     let mut files: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     left.for_each(|index| files.entry(&calls[*index].path).or_default().push(*index));
-    let mut text =
-        if manifest.names_crates() { format!("extern crate {};\n", manifest.library()) } else { String::new() };
+    let mut text = manifest.extern_crate();
     let mut tests = Vec::new();
     for (at, (path, indexes)) in files.into_iter().enumerate() {
         let Some(source) = view.text(path).filter(|source| !documentation::examples(source).is_empty()) else {

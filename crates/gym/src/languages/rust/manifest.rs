@@ -112,7 +112,7 @@ impl Manifest {
     }
 
     /// The name under which others use the library.
-    pub(super) fn library(&self) -> String {
+    pub(super) fn crate_name(&self) -> String {
         let own = self.raw.lib.as_ref().and_then(|lib| lib.name.clone());
         own.unwrap_or_else(|| self.name.clone()).replace('-', "_")
     }
@@ -123,8 +123,13 @@ impl Manifest {
         edition.is_none_or(|edition| edition.as_str() == Some("2015"))
     }
 
+    /// The line with which code outside of the crate names it, where the edition asks for that; else nothing.
+    pub(super) fn extern_crate(&self) -> String {
+        if self.names_crates() { format!("extern crate {};\n", self.crate_name()) } else { String::new() }
+    }
+
     /// The first file of the library.
-    pub(super) fn library_root(&self) -> String {
+    pub(super) fn crate_root(&self) -> String {
         self.raw.lib.as_ref().and_then(|lib| lib.path.clone()).unwrap_or_else(|| "src/lib.rs".to_owned())
     }
 
@@ -145,7 +150,7 @@ impl Manifest {
         };
         let mut targets = Vec::new();
         let lib = self.raw.lib.as_ref();
-        let root = self.library_root();
+        let root = self.crate_root();
         if has(&root) && lib.is_none_or(runs) {
             targets.push(Target { kind: Kind::Lib, root });
         }
@@ -185,7 +190,7 @@ impl Manifest {
         if !lock.is_empty() {
             tree.insert("Cargo.lock", lock);
         }
-        tree.insert(self.library_root(), "");
+        tree.insert(self.crate_root(), "");
         if let Some(script) = self.raw.package.as_ref().and_then(|package| package.build.as_ref()?.as_str()) {
             tree.insert(script, "fn main() {}\n");
         }

@@ -36,7 +36,7 @@ use crate::tree::Tree;
 pub fn test_files(tree: &Tree) -> Vec<String> {
     let sources = tree.paths().filter(|path| path.ends_with(".rs"));
     let manifest = tree.text("Cargo.toml").and_then(|text| Manifest::read(text).ok());
-    let is_documented = manifest.is_some_and(|it| it.has_documentation_tests() && tree.contains(&it.library_root()));
+    let is_documented = manifest.is_some_and(|it| it.has_documentation_tests() && tree.contains(&it.crate_root()));
     let has_example = |path: &str, text: &str| {
         is_documented && anatomy::Files.class(path) == Class::Source && !documentation::examples(text).is_empty()
     };

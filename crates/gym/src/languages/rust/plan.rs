@@ -164,8 +164,8 @@ impl Plan {
 }
 
 /// The examples of a selection in the documentation of the library.
-pub(super) fn examples(view: &View<'_>, manifest: &Manifest, selection: &Selection) -> Vec<Found> {
-    let root = manifest.library_root();
+fn examples(view: &View<'_>, manifest: &Manifest, selection: &Selection) -> Vec<Found> {
+    let root = manifest.crate_root();
     let is_wanted = |found: &Found| selection.tests.is_empty() || selection.tests.contains(&found.id);
     if !manifest.has_documentation_tests() || !selection.files.iter().any(|path| documents(view, path)) {
         return Vec::new();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::documentation::ROOT;
 use super::environment::{Environment, TARGET};
-use super::plan::{self, Canary, Plan, Run, View, mark};
+use super::plan::{Canary, Plan, Run, View, mark};
 use super::symptom;
 use crate::languages::{Health, Phase, Secrets, Selection, Status, TestOutcome, TestReport};
 use crate::record::TestId;
@@ -41,13 +41,9 @@ pub(super) fn run_tests(
     let plan =
         |left_out: &BTreeMap<TestId, String>| Plan::of(&view, &environment.manifest, selection, &secrets, left_out);
     let mut report = Report { outcomes: BTreeMap::new(), health: Health::Sound, duration: Duration::ZERO };
-    let mut left_out = BTreeMap::new();
-    let first = plan(&left_out);
-    for example in plan::examples(&view, &environment.manifest, selection) {
-        if !first.documentation.lines.contains_key(&example.id) {
-            left_out.insert(example.id, "it is no code".to_owned());
-        }
-    }
+    let first = plan(&BTreeMap::new());
+    let no_code = first.documentation.no_code.iter();
+    let mut left_out: BTreeMap<TestId, String> = no_code.map(|id| (id.clone(), "it is no code".to_owned())).collect();
     if !first.programs.is_empty() {
         let mut sandbox = backend.create(&environment.spec(layers.to_vec(), limits.clone()))?;
         let ran = report.run(sandbox.as_mut(), (first, &plan, &mut left_out), &secrets, selection);

@@ -20,20 +20,17 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
         return Some(syntax::remove_tests(source, &ids).trim_end().to_owned());
     }
     let manifest = Manifest::read(tests.requirements.first()?).ok()?;
-    let root = manifest.library_root();
+    let root = manifest.crate_root();
     let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
     let inside = from.strip_prefix(folder)?.trim_start_matches('/').strip_suffix(".rs")?;
     let modules = match from == root {
         true => String::new(),
         false => format!("::{}", inside.trim_end_matches("/mod").replace('/', "::")),
     };
-    let named = |names: String| match manifest.names_crates() {
-        true => format!("extern crate {};\n{names}", manifest.library()),
-        false => names,
-    };
+    let named = |names: &str| format!("{}{names}", manifest.extern_crate());
     let Some(first) = ids.first() else {
         let names = documentation::names(source);
-        return (!names.is_empty()).then(|| named(names.join("\n")));
+        return (!names.is_empty()).then(|| named(&names.join("\n")));
     };
     let module = first.strip_prefix(from)?.strip_prefix("::")?.rsplit_once("::")?.0;
     // Deeper modules would reach further.
@@ -42,10 +39,10 @@ pub(super) fn from_outside(tree: &Tree, tests: &TestSetup, from: &str) -> Option
     }
     let without = syntax::remove_tests(source, &ids);
     let body = syntax::module_body(&without, module)?;
-    let own = manifest.library();
+    let own = manifest.crate_name();
     let outside = body.replace("super::", &format!("{own}{modules}::")).replace(INSIDE, &format!("{own}::"));
     let lines: Vec<&str> = outside.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
-    Some(named(lines.join("\n").trim().to_owned()))
+    Some(named(lines.join("\n").trim()))
 }
 
 #[cfg(test)]

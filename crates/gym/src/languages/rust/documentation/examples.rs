@@ -87,28 +87,33 @@ fn number(name: &str, item: &str) -> Option<usize> {
 pub(in super::super) fn with_examples_of(submitted: &str, original: &str) -> String {
     let wanted = examples(original);
     let mut text = without_foreign_names(submitted, original, &wanted);
-    let is_same = |text: &str, example: &Example| {
-        let own = examples(text).into_iter().find(|own| own.name == example.name);
-        own.is_some_and(|own| own.what(text) == example.what(original))
-    };
+    let mut own = examples(&text);
     for example in &wanted {
-        if is_same(&text, example) {
+        let is_same = |text: &str, own: &[Example]| {
+            named(own, example).is_some_and(|own| own.what(text) == example.what(original))
+        };
+        if is_same(&text, &own) {
             continue;
         }
-        if let Some(own) = examples(&text).into_iter().find(|own| own.name == example.name) {
+        let replaced = named(&own, example).map(|own| {
             let mut other = text.clone();
-            other.replace_range(own.block.whole, &original[example.block.whole.clone()]);
-            if is_same(&other, example) {
-                text = other;
-                continue;
-            }
-        }
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(&carried(example, original));
+            other.replace_range(own.block.whole.clone(), &original[example.block.whole.clone()]);
+            let own = examples(&other);
+            (other, own)
+        });
+        (text, own) = replaced.filter(|(other, own)| is_same(other, own)).unwrap_or_else(|| {
+            let ending = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            let other = format!("{text}{ending}{}", carried(example, original));
+            let own = examples(&other);
+            (other, own)
+        });
     }
     text
+}
+
+/// The one of the same name.
+fn named<'a>(examples: &'a [Example], example: &Example) -> Option<&'a Example> {
+    examples.iter().find(|own| own.name == example.name)
 }
 
 /// An example as a comment that says its name.

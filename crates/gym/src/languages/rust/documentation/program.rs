@@ -38,29 +38,29 @@ pub(in super::super) struct Program {
     pub(in super::super) names: Vec<(String, String)>,
     /// On which lines, from 1, the examples stand.
     pub(in super::super) lines: BTreeMap<String, Range<usize>>,
+    /// Those that are no code, so that they are not in it.
+    pub(in super::super) no_code: Vec<String>,
 }
 
 impl Program {
     /// The program of some examples. `guard` writes the code with which a test begins.
     pub(in super::super) fn of(manifest: &Manifest, examples: &[Found], guard: &dyn Fn(&str) -> String) -> Self {
-        let parts: Vec<(usize, &Found, Parts)> =
-            examples.iter().enumerate().filter_map(|(at, it)| Some((at, it, Parts::of(&it.code)?))).collect();
         let mut program = Self { text: "#![allow(unused)]\n".to_owned(), ..Self::default() };
+        let mut parts: Vec<(usize, &Found, Parts)> = Vec::new();
+        for (at, example) in examples.iter().enumerate() {
+            match Parts::of(&example.code) {
+                Some(own) => parts.push((at, example, own)),
+                None => program.no_code.push(example.id.clone()),
+            }
+        }
         let outer: BTreeSet<&String> = parts.iter().flat_map(|(_, _, parts)| &parts.outer).collect();
         outer.into_iter().for_each(|line| program.text.push_str(&format!("{line}\n")));
-        let library = manifest.library();
-        let names_crates = manifest.names_crates();
-        if names_crates {
-            program.text.push_str(&format!("extern crate {library};\n"));
-        }
+        let extern_crate = manifest.extern_crate();
+        program.text.push_str(&extern_crate);
         for (at, example, parts) in &parts {
             let first = program.text.lines().count() + 1;
-            let crates = if names_crates && !example.code.contains("extern crate") {
-                format!("extern crate {library};\n")
-            } else {
-                String::new()
-            };
-            program.text.push_str(&parts.module(*at, &crates, example.panics, &guard(&example.id)));
+            let crates = if example.code.contains("extern crate") { "" } else { &extern_crate };
+            program.text.push_str(&parts.module(*at, crates, example.panics, &guard(&example.id)));
             program.names.push((example.id.clone(), format!("example_{at}::example")));
             program.lines.insert(example.id.clone(), first..program.text.lines().count() + 1);
         }
