@@ -31,8 +31,19 @@ impl<'a> Subject<'a> {
 
     /// The edit that puts a version in the place of the function, or why it cannot be used.
     pub(super) fn edit(&self, version: &str) -> Result<Mutation, String> {
-        let after = self.indented(version);
-        let (before, file) = (self.before(), self.file(&after));
+        let (before, after) = (self.before(), self.indented(version));
+        let same = before.lines().zip(after.lines()).take_while(|(one, other)| one == other).count();
+        let edit = Mutation {
+            operator: OPERATOR.to_owned(),
+            path: self.path.to_owned(),
+            start: self.span.start,
+            end: self.span.end,
+            before: before.to_owned(),
+            after,
+            function: self.span.qualified(),
+            line: (self.span.line_start + same).min(self.span.line_end),
+        };
+        let file = edit.apply(self.source);
         let anatomy = languages::of_path(self.path).ok_or("its language is not known")?.anatomy();
         if !anatomy.is_valid(self.path, &file) {
             return Err("it has a syntax error".to_owned());
@@ -47,26 +58,11 @@ impl<'a> Subject<'a> {
         if let Some(remark) = remarks(self.path, &file).into_iter().find(|it| !known.contains(it)) {
             return Err(format!("it has a remark of its own: `{remark}`"));
         }
-        let same = before.lines().zip(after.lines()).take_while(|(one, other)| one == other).count();
-        Ok(Mutation {
-            operator: OPERATOR.to_owned(),
-            path: self.path.to_owned(),
-            start: self.span.start,
-            end: self.span.end,
-            before: before.to_owned(),
-            function: self.span.qualified(),
-            line: (self.span.line_start + same).min(self.span.line_end),
-            after,
-        })
+        Ok(edit)
     }
 
     fn before(&self) -> &'a str {
         &self.source[self.span.start..self.span.end]
-    }
-
-    /// The file with other text in the place of the function.
-    fn file(&self, text: &str) -> String {
-        format!("{}{text}{}", &self.source[..self.span.start], &self.source[self.span.end..])
     }
 
     /// What stands before the function on its line, if it is blank.
