@@ -21,7 +21,7 @@ def compile_for_plain(runs):
     """Has the test files compiled that the plain runner will import."""
     import basis_runner.plain as plain
 
-    calls = texts(test_files(runs))
+    calls = list(texts(test_files(runs)))
     owner, name = sys.modules.get("basis_runner.symptom"), "compile_keeping"
     remember(*(owner, name) if owner else (plain, "compile_test"), calls, lambda *given: given)
 
@@ -37,8 +37,9 @@ def compile_modules(tree):
     loader, calls, total = sys.modules["_frozen_importlib_external"].SourceLoader, [], 0
     for text, path in texts(os.getcwd() + path[1:] for path in tree if path.endswith(".py")):
         total += len(text)
-        if total <= MOST_SOURCE:
-            calls.append((None, text, path))
+        if total > MOST_SOURCE:
+            break
+        calls.append((None, text, path))
     remember(loader, "source_to_code", calls, lambda _, data, path, *more: (bytes(data), path, *more))
 
 
@@ -48,14 +49,13 @@ def test_files(runs):
 
 def texts(paths):
     """Each file that can be read, with its path."""
-    found = []
     for path in paths:
         try:
             with open(path, "rb") as file:
-                found.append((file.read(), path))
+                text = file.read()
         except OSError:
-            pass
-    return found
+            continue
+        yield text, path
 
 
 def remember(owner, name, calls, key):

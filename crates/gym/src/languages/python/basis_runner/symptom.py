@@ -42,6 +42,7 @@ class Observer:
 
 
 def parse(source):
+    """A test file as a tree; a function of this module, so that what it gives can be remembered."""
     return ast.parse(source)
 
 
