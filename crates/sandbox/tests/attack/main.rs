@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
+#[path = "../conformance/again.rs"]
+mod again;
 mod closed;
 #[cfg(feature = "kubernetes-tests")]
 #[path = "../kubernetes/cluster/mod.rs"]

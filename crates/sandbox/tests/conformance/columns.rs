@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+
+use crate::again::Again;
 
 /// Results by column, in the order of the rows.
 pub(crate) type Columns = BTreeMap<String, Vec<String>>;
@@ -80,25 +79,9 @@ impl Table {
 /// Runs these tests of this program once more as an ordinary user, whose id belongs to nobody: what it wrote to the file that the variable
 /// `hand_over` names.
 pub(crate) fn as_user(user: u32, tests: &[&str], hand_over: &str) -> Columns {
-    // A copy in an open place: the original may lie below a directory that only root may enter.
-    let place = tempfile::tempdir().expect("a temporary directory");
-    fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).expect("opened");
-    let copy = place.path().join("suite");
-    fs::copy("/proc/self/exe", &copy).expect("copied");
-    fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("made executable");
-    let handed = place.path().join("results");
-    let output = Command::new(&copy)
-        .args(tests)
-        .env("TMPDIR", place.path())
-        .env(hand_over, &handed)
-        .current_dir("/")
-        .uid(user)
-        .gid(user)
-        .output()
-        .expect("started");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!text.contains("running 0 tests"));
+    let again = Again::new();
+    let handed = again.place().join("results");
+    again.run(user, tests, &[(hand_over, &handed)]);
     let results = fs::read_to_string(handed).expect("handed over");
     let columns = results.lines().filter_map(|line| line.split_once('\t'));
     columns.map(|(name, cells)| (name.into(), cells.split('\t').map(str::to_owned).collect())).collect()

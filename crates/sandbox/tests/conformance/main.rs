@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
+mod again;
 mod columns;
 mod commands;
 mod copies;

@@ -14,6 +14,9 @@ mod running;
 
 // The conformance suite.
 #[allow(dead_code, reason = "shared with the conformance suite")]
+#[path = "../conformance/again.rs"]
+mod again;
+#[allow(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/columns.rs"]
 mod columns;
 #[path = "../conformance/commands.rs"]

@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stderr, reason = "the figures are the result of the long version")]
 
+#[path = "../conformance/again.rs"]
+mod again;
 mod controller;
 mod left;
 mod random;
