@@ -153,7 +153,7 @@ fn remote(context: &Context<'_>) -> Result<Remote, Failure> {
     Remote::new(RemoteConfig { base_url, model, api_key: api_key(), proxy: None, timeout }).kind(Kind::Usage)
 }
 
-fn http(context: &Context<'_>) -> Result<Http, Failure> {
+pub(crate) fn http(context: &Context<'_>) -> Result<Http, Failure> {
     let policy = server(context)?;
     let config = HttpConfig {
         api_key: api_key(),

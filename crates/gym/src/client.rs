@@ -8,6 +8,13 @@ use std::time::Duration;
 use ureq::http::Uri;
 use ureq::{Agent, Proxy};
 
+/// Bytes of each of the two buffers of a connection.
+const BUFFER: usize = 16 << 10;
+/// Connections that are kept for the next request.
+const IDLE: usize = 4096;
+/// How long they are kept: servers in Python close theirs after 5 seconds.
+const IDLE_AGE: Duration = Duration::from_secs(4);
+
 /// Where a server is, and how long it may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -56,6 +63,12 @@ pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
         .max_redirects_will_error(false)
         .timeout_connect(Some(target.connect))
         .timeout_global(Some(target.request))
+        // Hundreds of episodes call one server at once: each goes on with a connection, and none of them is large.
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_idle_connections(IDLE)
+        .max_idle_connections_per_host(IDLE)
+        .max_idle_age(IDLE_AGE)
         // Set in any case: otherwise it would come from the environment.
         .proxy(proxy);
     Ok((Agent::new_with_config(settings.build()), address))
@@ -73,6 +86,8 @@ pub(crate) fn is_context_full(status: u16, said: &str) -> bool {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Barrier};
 
     use super::*;
 
@@ -96,6 +111,38 @@ mod tests {
         let response = agent.get(&base).call().expect("an answer");
         assert_eq!(response.status().as_u16(), 307);
         answering.join().expect("did not panic");
+    }
+
+    #[test]
+    fn callers_go_on_with_the_connections_that_they_had() {
+        const CALLERS: usize = 8;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+        let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let (opened, all_asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(CALLERS)));
+        std::thread::spawn({
+            let opened = opened.clone();
+            move || {
+                for stream in listener.incoming() {
+                    opened.fetch_add(1, Ordering::Relaxed);
+                    let (mut stream, all_asked) = (stream.expect("a connection"), all_asked.clone());
+                    std::thread::spawn(move || {
+                        while stream.read(&mut [0; 4096]).is_ok_and(|bytes| bytes > 0) {
+                            all_asked.wait();
+                            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("sent");
+                        }
+                    });
+                }
+            }
+        });
+        let (agent, base) = agent(target(&address)).expect("it is a URL");
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..CALLERS {
+                    scope.spawn(|| agent.get(&base).call().expect("an answer").body_mut().read_to_vec().expect("read"));
+                }
+            });
+        }
+        assert_eq!(opened.load(Ordering::Relaxed), CALLERS);
     }
 
     #[test]

@@ -96,6 +96,18 @@ fn a_gateway_in_front_of_a_model_server_keeps_the_ids_that_were_sampled_there() 
     assert!(status == 502 && gone["detail"].as_str().unwrap().starts_with("cannot reach `http://127"), "{gone}");
 }
 
+#[test]
+fn what_an_episode_costs_is_measured_with_a_model_that_is_served() {
+    let world = World::new();
+    let model = Server::start(&world, &["--name", "small"]);
+    let url = format!("policy.url=http://{}/v1", model.address);
+    let bench = ["bench", "controller", "--served", "--at-once", "1"];
+    let figures = world.run(&[&bench[..], &["--set", &url, "--set", "policy.model=small"]].concat());
+    assert!(figures.starts_with("exit code 0") && figures.contains("processor time per turn: "), "{figures}");
+    let refused = world.run(&bench);
+    assert!(refused.contains("needs `policy.url` and `policy.model`"), "{refused}");
+}
+
 /// Asks with the tools of basis until there is an answer.
 const AGENT: &str = r#"
 import json, os, subprocess, sys, urllib.request

@@ -3,49 +3,78 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use basis_gym::episode::Grade;
+use basis_gym::episode::{Episode, Grade};
 use basis_gym::project::{Origin, RunnerKind, TestSetup};
-use basis_gym::rollout::simulation::{Script, Simulation};
-use basis_gym::rollout::{Crew, Job, Roster, dispatch};
-use basis_gym::store::{self, EpisodeFilter, Reader};
+use basis_gym::rollout::simulation::{Effortless, Script, Simulation};
+use basis_gym::rollout::{Crew, Job, Player, Roster, World, dispatch};
+use basis_gym::store::{self, EpisodeFilter, Reader, Recorder, RunStart};
 use basis_gym::task::{Context as TaskContext, SCHEMA_VERSION, Task};
 use basis_gym::tree::Tree;
 use basis_train::engines::local::bench::{cpu_seconds, peak_memory};
 
 use super::Figure;
 use crate::context::Context;
-use crate::exit::{Failure, Kind};
+use crate::exit::{Failure, Kind, ResultExt};
+use crate::policies;
 
 /// Times of made-up episodes: 1.5 s for a turn on average, so that 10,000 at once make more than 5,000 turns a second.
 const MEAN_TURN: Duration = Duration::from_millis(1500);
 const LONGEST: usize = 30;
 /// Different scripts.
 const SCRIPTS: usize = 4096;
+/// A record that is thrown away.
+const START: RunStart<'static> = RunStart { command: "bench", config: "" };
 
-pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>) -> Result<(), Failure> {
-    let scripts = match recorded {
-        Some(name) => scripts_of(name, context)?,
-        None => Script::spread(context.settings.run.seed, SCRIPTS, MEAN_TURN, LONGEST),
+/// What the episodes are made of.
+#[derive(Clone, Copy)]
+pub(super) enum Workload<'a> {
+    /// Times that spread a hundredfold.
+    MadeUp,
+    /// The times of a run.
+    Recorded(&'a str),
+    /// Turns of the server that the settings of the policy `http` name; nothing else takes time. Episodes are recorded, as programs do that
+    /// this is compared with.
+    Served,
+}
+
+pub(super) fn run(at_once: usize, workload: Workload<'_>, context: &Context<'_>) -> Result<(), Failure> {
+    let scripts = match workload {
+        Workload::Recorded(name) => scripts_of(name, context)?,
+        Workload::MadeUp | Workload::Served => Script::spread(context.settings.run.seed, SCRIPTS, MEAN_TURN, LONGEST),
     };
     let simulation = Simulation::new(scripts);
+    let model = matches!(workload, Workload::Served).then(|| policies::http(context)).transpose()?;
+    let (player, world): (Player<'_>, &dyn World) = match &model {
+        Some(model) => (model.into(), &Effortless),
+        None => ((&simulation).into(), &simulation),
+    };
+    let place = tempfile::tempdir().kind(Kind::Machine)?;
+    let recorder = model.is_some().then(|| Recorder::resume_or_create(place.path(), START)).transpose()?;
     let task = Arc::new(task());
     // Four times as many, so that for most of the time all places are taken.
     let jobs = (0..4 * at_once as u64).map(|seed| Job { task: task.clone(), sample: seed as u32, seed });
-    let (mut scored, mut invalid) = (0u64, 0u64);
-    let mut count = |episode: basis_gym::episode::Episode| match episode.grade {
-        Grade::Scored(_) => scored += 1,
-        Grade::Invalid(_) => invalid += 1,
+    let (mut scored, mut turns) = (0u64, 0usize);
+    let mut fault = Ok(());
+    let mut count = |episode: Episode| {
+        turns += episode.steps.len();
+        match &episode.grade {
+            Grade::Scored(_) => scored += 1,
+            Grade::Invalid(cause) => {
+                fault = Err(Failure::new(Kind::Unexpected, format!("an episode is invalid: {cause:?}")))
+            }
+        }
+        if let Some(Err(error)) = recorder.as_ref().map(|(recorder, _)| recorder.record("bench", 0, &episode)) {
+            fault = Err(error.into());
+        }
     };
     let (start, cpu_before, memory_before) = (Instant::now(), cpu_seconds(), peak_memory());
     let roster = Roster::default();
-    let crew = Crew { player: (&simulation).into(), world: &simulation, workers: at_once, roster: &roster };
+    let crew = Crew { player, world, workers: at_once, roster: &roster };
     dispatch(jobs, crew, &mut count, &context.stop);
     context.check_stop()?;
     let (seconds, cpu, memory) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu_before, peak_memory());
-    if invalid > 0 {
-        return Err(Failure::new(Kind::Unexpected, format!("{invalid} of {} episodes are invalid", invalid + scored)));
-    }
-    let turns = simulation.turns() as f64;
+    fault?;
+    let turns = turns as f64;
     let late = simulation.lateness();
     let quantile = |share: f64| late.get((late.len() as f64 * share) as usize).map_or(0.0, |it| it.as_secs_f64() * 1e3);
     let figure = |name, value, unit| Figure { name, value, unit, base: None }.print(context);
@@ -57,9 +86,11 @@ pub(super) fn run(at_once: usize, recorded: Option<&str>, context: &Context<'_>)
     figure("largest resident memory", memory as f64 / f64::from(1 << 20), "MiB");
     let grown = memory.saturating_sub(memory_before);
     figure("memory per episode at work", grown as f64 / at_once as f64 / 1024.0, "KiB");
-    figure("scheduling delay, median", quantile(0.5), "ms");
-    figure("scheduling delay, 99 %", quantile(0.99), "ms");
-    figure("scheduling delay, 99.9 %", quantile(0.999), "ms");
+    if !late.is_empty() {
+        figure("scheduling delay, median", quantile(0.5), "ms");
+        figure("scheduling delay, 99 %", quantile(0.99), "ms");
+        figure("scheduling delay, 99.9 %", quantile(0.999), "ms");
+    }
     Ok(())
 }
 

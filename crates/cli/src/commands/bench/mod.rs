@@ -7,6 +7,7 @@ mod grader;
 mod mining;
 mod sandbox;
 
+use self::controller::Workload;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
 
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// The run whose times they take; default: made up, spread a hundredfold around 1.5 s a turn
     #[arg(long, value_name = "RUN")]
     recorded: Option<String>,
+    /// Play against the server of `policy.url` and `policy.model`, with tools and graders that take no time
+    #[arg(long, conflicts_with = "recorded")]
+    served: bool,
     /// Package of which `mining` judges mutations, as `basis mine` names it
     #[arg(long, value_name = "SOURCE")]
     package: Option<String>,
@@ -85,7 +89,12 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     }
     context.check_stop()?;
     if wanted(Part::Controller) {
-        controller::run(arguments.at_once, arguments.recorded.as_deref(), context)?;
+        let workload = match arguments.recorded.as_deref() {
+            _ if arguments.served => Workload::Served,
+            Some(run) => Workload::Recorded(run),
+            None => Workload::MadeUp,
+        };
+        controller::run(arguments.at_once, workload, context)?;
     }
     context.check_stop()?;
     if wanted(Part::Engine) {

@@ -7,17 +7,10 @@ use crate::context::Context;
 use crate::exit::{Failure, Kind, ResultExt};
 
 pub(super) fn run(rounds: usize, crowd: usize, context: &Context<'_>) -> Result<(), Failure> {
-    let scratch = std::env::temp_dir().join(format!("basis-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&scratch).kind(Kind::Machine)?;
-    let measured = measure(rounds, crowd, &scratch, context);
-    std::fs::remove_dir_all(&scratch).kind(Kind::Machine)?;
-    measured
-}
-
-fn measure(rounds: usize, crowd: usize, scratch: &std::path::Path, context: &Context<'_>) -> Result<(), Failure> {
-    show(bench::start(rounds, scratch), context)?;
+    let scratch = tempfile::tempdir().kind(Kind::Machine)?;
+    show(bench::start(rounds, scratch.path()), context)?;
     context.check_stop()?;
-    show(bench::repository(rounds, scratch), context)?;
+    show(bench::repository(rounds, scratch.path()), context)?;
     context.check_stop()?;
     show(bench::crowd(crowd), context)
 }

@@ -3,7 +3,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
@@ -60,7 +61,7 @@ impl Client {
     ///
     /// # Errors
     /// The last failure, with the address and the next step.
-    pub(super) fn post(&self, request: &Map<String, Value>) -> Result<Posted, PolicyError> {
+    pub(super) fn post(&self, request: &impl Serialize) -> Result<Posted, PolicyError> {
         let mut pause = self.backoff;
         let mut attempt = 1;
         loop {
@@ -87,7 +88,7 @@ impl Client {
     }
 
     /// One request. `asked` becomes the pause that the server asks for.
-    fn attempt(&self, request: &Map<String, Value>, asked: &mut Duration) -> Result<Posted, Failure> {
+    fn attempt(&self, request: &impl Serialize, asked: &mut Duration) -> Result<Posted, Failure> {
         let broken = |error| Failure::transport(&self.url, &error, self.timeout);
         let mut post = self.agent.post(&self.url);
         if let Some(authorization) = &self.authorization {

@@ -11,9 +11,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use self::completion::{Completion, Completions};
 pub use self::wire::{Reading, tool_list};
@@ -74,7 +75,7 @@ impl HttpConfig {
 pub struct Http {
     client: Client,
     /// The body of every request, without messages and seed.
-    request: Map<String, Value>,
+    request: Arc<Map<String, Value>>,
     send_seed: bool,
     model: String,
 }
@@ -87,7 +88,7 @@ impl Http {
     pub fn new(config: &HttpConfig) -> Result<Self, PolicyError> {
         Ok(Self {
             client: Client::new(config)?,
-            request: wire::request(config),
+            request: Arc::new(wire::request(config)),
             send_seed: config.send_seed,
             model: config.model.clone(),
         })
@@ -100,26 +101,25 @@ impl Policy for Http {
     }
 
     fn start(&self, _task: &Task, _sample: u32, seed: u64) -> Result<Box<dyn Session>, PolicyError> {
-        let mut request = self.request.clone();
-        if self.send_seed {
-            // Servers read the seed as a signed number, some of them of 32 bits.
-            request.insert("seed".to_owned(), json!(seed >> 33));
-        }
-        Ok(Box::new(Chat { client: self.client.clone(), request, conversation: wire::Conversation::new() }))
+        // Servers read the seed as a signed number, some of them of 32 bits.
+        let seed = self.send_seed.then_some(seed >> 33);
+        let (client, request) = (self.client.clone(), self.request.clone());
+        Ok(Box::new(Chat { client, request, seed, conversation: wire::Conversation::new() }))
     }
 }
 
 struct Chat {
     client: Client,
-    request: Map<String, Value>,
+    request: Arc<Map<String, Value>>,
+    seed: Option<u64>,
     conversation: wire::Conversation,
 }
 
 impl Session for Chat {
     fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         self.conversation.extend(new);
-        self.request.insert("messages".to_owned(), self.conversation.messages());
-        match self.client.post(&self.request)? {
+        let body = wire::Body { request: &self.request, seed: self.seed, messages: self.conversation.messages() };
+        match self.client.post(&body)? {
             // A prompt that never fits is a wrong setting, not a model that talked too much.
             Posted::ContextFull if !self.conversation.has_begun() => Err(self.client.prompt_too_long()),
             Posted::ContextFull => Ok(Action::ContextFull),

@@ -3,6 +3,7 @@
 //! Servers render earlier tool calls through templates that fail on broken arguments. So a malformed reply goes back as
 //! plain text, and its observation as a user message.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::HttpConfig;
@@ -31,6 +32,28 @@ pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
     }
     request.extend(config.extra.clone());
     request
+}
+
+/// The body of one request: what stays the same, and the conversation so far. Hundreds of these are under way at once, so nothing is copied.
+pub(super) struct Body<'a> {
+    pub(super) request: &'a Map<String, Value>,
+    pub(super) seed: Option<u64>,
+    pub(super) messages: &'a [Value],
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let is_replaced = |key: &str| key == "messages" || key == "seed" && self.seed.is_some();
+        for (key, value) in self.request.iter().filter(|(key, _)| !is_replaced(key)) {
+            map.serialize_entry(key, value)?;
+        }
+        if let Some(seed) = self.seed {
+            map.serialize_entry("seed", &seed)?;
+        }
+        map.serialize_entry("messages", self.messages)?;
+        map.end()
+    }
 }
 
 /// An assistant message as it was sent by somebody who keeps the conversation.
@@ -97,8 +120,8 @@ impl Conversation {
         Self { messages: vec![json!({"role": "system", "content": tools::SYSTEM})], open: Vec::new() }
     }
 
-    pub(super) fn messages(&self) -> Value {
-        Value::Array(self.messages.clone())
+    pub(super) fn messages(&self) -> &[Value] {
+        &self.messages
     }
 
     /// Whether the server has replied at least once.
