@@ -8,8 +8,7 @@ from harbor.environments.base import BaseEnvironment, ExecResult
 from harbor.environments.capabilities import EnvironmentCapabilities
 from harbor.llms.chat import Chat
 from harbor.llms.lite_llm import LiteLLM
-
-TURNS = 10
+from model import TURNS
 
 
 class Talker(BaseAgent):

@@ -1,4 +1,4 @@
-"""What 200 episodes at once cost basis, verifiers and Harbor, with the model of `model.py`: `measure.py BASIS VF_EVAL HARBOR`
+"""What 200 episodes at once cost basis, verifiers and Harbor, with the model of `model.py`: `measure.py BASIS VF_EVAL HARBOR PORT`
 
 Each runs once with few episodes and once with many; the difference is what a turn costs, without what starting costs. Processor time is
 that of the program and all that it started; memory is the largest sum of what they had resident, looked at ten times a second.
@@ -13,8 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from model import TURNS
+
 HERE = Path(__file__).parent
-AT_ONCE, FEW, MANY, TURNS = 200, 4, 800, 10
+AT_ONCE, FEW, MANY = 200, 4, 800
 TASK = {
     "task.toml": 'version = "1.0"\n[metadata]\n[agent]\ntimeout_sec = 600\n[verifier]\ntimeout_sec = 600\n[environment]\n',
     "instruction.md": "simulated\n", "tests/test.sh": "exit 0\n", "environment/Dockerfile": "FROM scratch\n",
@@ -37,7 +39,7 @@ def resident(root):
     return sum(sizes.get(pid, 0) for pid in members)
 
 
-def cost(command, **variables):
+def cost(command, variables):
     """Wall time and processor time in seconds, and memory in bytes."""
     before, start, most = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0
     with tempfile.TemporaryFile() as log:
@@ -54,7 +56,7 @@ def cost(command, **variables):
 
 
 def programs(basis, vf_eval, harbor, url):
-    """For each the command of so many episodes, and how many replies it has on record."""
+    """For each what makes the command of so many episodes, and its variables."""
     task = Path("task")
     for name, text in TASK.items():
         (task / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ def programs(basis, vf_eval, harbor, url):
 
 
 def check():
-    """Every turn was made: both have it on record."""
+    """verifiers and Harbor have every episode on record; basis itself fails if one is invalid."""
     traces = [json.loads(line) for path in Path(f"vf-{MANY}").rglob("traces.jsonl") for line in path.read_text().splitlines()]
     assert len(traces) == MANY and all(trace["ok"] for trace in traces)
     results = [json.loads(path.read_text()) for path in Path(f"jobs/{MANY}").glob("*/result.json")]
@@ -93,7 +95,7 @@ def main():
     print(f"| {AT_ONCE} episodes at once, {MANY} in all, {TURNS} turns of 200 ms | seconds | processor time per turn, ms | of starting, s | memory, MiB | of starting, MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, command in programs(*sys.argv[1:4], url).items():
-        few, many = ((lambda it: cost(it[0], **it[1]))(command(episodes)) for episodes in (FEW, MANY))
+        few, many = (cost(*command(episodes)) for episodes in (FEW, MANY))
         turn = (many[1] - few[1]) / (MANY - FEW) / TURNS
         print(f"| {name} | {many[0]:.1f} | {turn * 1e3:.3f} | {few[1]:.1f} | {many[2] / 2**20:.0f} | {few[2] / 2**20:.0f} |", flush=True)
     check()

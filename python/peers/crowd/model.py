@@ -15,7 +15,7 @@ CALL = {"id": "call-0", "type": "function", "function": {"name": "bash", "argume
 
 def reply(request):
     said = sum(message["role"] == "assistant" for message in request["messages"])
-    message = {"role": "assistant", "content": "0"}
+    message = {"role": "assistant", "content": "done"}
     if said + 1 < TURNS and request.get("tools"):
         message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}
@@ -46,4 +46,5 @@ async def main():
     await server.serve_forever()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

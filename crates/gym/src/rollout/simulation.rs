@@ -3,7 +3,6 @@
 //! The dispatcher, the agent loop, the queue and the bookkeeping of episodes are the real ones. What is measured is the controller: what
 //! ten thousand episodes at once cost it, and how late it is when one of them may go on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -59,7 +58,6 @@ pub struct Simulation {
 
 struct Shared {
     scripts: Vec<Script>,
-    turns: AtomicU64,
     late: Mutex<Vec<Duration>>,
 }
 
@@ -67,12 +65,7 @@ impl Simulation {
     /// Plays these scripts, in turns; there is at least one.
     pub fn new(scripts: Vec<Script>) -> Self {
         assert!(!scripts.is_empty(), "there is at least one script");
-        Self { shared: Arc::new(Shared { scripts, turns: AtomicU64::new(0), late: Mutex::default() }) }
-    }
-
-    /// Model turns so far.
-    pub fn turns(&self) -> u64 {
-        self.shared.turns.load(Ordering::Relaxed)
+        Self { shared: Arc::new(Shared { scripts, late: Mutex::default() }) }
     }
 
     /// How much later than it could a thread went on, of every wait so far, in ascending order.
@@ -117,7 +110,6 @@ impl Session for Playing {
     fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
         let turn = self.script.turns.get(self.turn).copied();
         self.turn += 1;
-        self.simulation.shared.turns.fetch_add(1, Ordering::Relaxed);
         let Some((model, command)) = turn else {
             let text = self.script.grading.as_secs_f64().to_string();
             return Ok(Action::Reply(Reply { text, ..Reply::default() }));
@@ -165,12 +157,12 @@ struct Sleeper(Option<Simulation>);
 
 impl Sandbox for Sleeper {
     fn exec(&mut self, command: &Command) -> Result<Output, SandboxError> {
-        let seconds = |line: &String| line.strip_prefix("sleep ")?.parse().ok();
-        let duration = match &self.0 {
-            Some(_) => Duration::from_secs_f64(command.argv.last().and_then(seconds).unwrap_or_default()),
-            None => Duration::ZERO,
-        };
-        self.0.iter().for_each(|simulation| simulation.wait(duration));
+        let seconds = || command.argv.last()?.strip_prefix("sleep ")?.parse().ok();
+        let mut duration = Duration::ZERO;
+        if let Some(simulation) = &self.0 {
+            duration = Duration::from_secs_f64(seconds().unwrap_or_default());
+            simulation.wait(duration);
+        }
         let stdout = Captured { bytes: vec![b'x'; 1000], total: 1000 };
         Ok(Output {
             outcome: Outcome::Exited(0),
@@ -235,7 +227,8 @@ mod tests {
         let crew = Crew { player: (&simulation).into(), world: &simulation, workers: 20, roster: &roster };
         let stop = AtomicBool::new(false);
         let left = dispatch((0..20).map(job), crew, &mut |it| episodes.push(it), &stop);
-        assert_eq!((left, episodes.len(), simulation.turns(), simulation.lateness().len()), (0, 20, 40, 60));
+        let turns: usize = episodes.iter().map(|episode: &Episode| episode.steps.len()).sum();
+        assert_eq!((left, episodes.len(), turns, simulation.lateness().len()), (0, 20, 40, 60));
         assert!(episodes.iter().all(|episode| episode.reward() == Some(1.0)));
         assert_eq!(Script::of(&episodes[0]).turns[0].1, script.turns[0].1);
     }

@@ -22,8 +22,6 @@ const MEAN_TURN: Duration = Duration::from_millis(1500);
 const LONGEST: usize = 30;
 /// Different scripts.
 const SCRIPTS: usize = 4096;
-/// A record that is thrown away.
-const START: RunStart<'static> = RunStart { command: "bench", config: "" };
 
 /// What the episodes are made of.
 #[derive(Clone, Copy)]
@@ -39,32 +37,49 @@ pub(super) enum Workload<'a> {
 
 pub(super) fn run(at_once: usize, workload: Workload<'_>, context: &Context<'_>) -> Result<(), Failure> {
     let scripts = match workload {
+        Workload::MadeUp => Script::spread(context.settings.run.seed, SCRIPTS, MEAN_TURN, LONGEST),
         Workload::Recorded(name) => scripts_of(name, context)?,
-        Workload::MadeUp | Workload::Served => Script::spread(context.settings.run.seed, SCRIPTS, MEAN_TURN, LONGEST),
+        Workload::Served => return served(at_once, context),
     };
     let simulation = Simulation::new(scripts);
-    let model = matches!(workload, Workload::Served).then(|| policies::http(context)).transpose()?;
-    let (player, world): (Player<'_>, &dyn World) = match &model {
-        Some(model) => (model.into(), &Effortless),
-        None => ((&simulation).into(), &simulation),
-    };
+    measure(at_once, (&simulation).into(), &simulation, &mut |_| Ok(()), context)?;
+    let late = simulation.lateness();
+    let quantile = |share: f64| late.get((late.len() as f64 * share) as usize).map_or(0.0, |it| it.as_secs_f64() * 1e3);
+    for (name, share) in [("median", 0.5), ("99 %", 0.99), ("99.9 %", 0.999)] {
+        let name = &format!("scheduling delay, {name}");
+        Figure { name, value: quantile(share), unit: "ms", base: None }.print(context);
+    }
+    Ok(())
+}
+
+fn served(at_once: usize, context: &Context<'_>) -> Result<(), Failure> {
+    let model = policies::http(context)?;
     let place = tempfile::tempdir().kind(Kind::Machine)?;
-    let recorder = model.is_some().then(|| Recorder::resume_or_create(place.path(), START)).transpose()?;
+    let (recorder, _) = Recorder::resume_or_create(place.path(), RunStart { command: "bench", config: "" })?;
+    let mut record = |episode: &Episode| Ok(recorder.record("bench", 0, episode).map(drop)?);
+    measure(at_once, (&model).into(), &Effortless, &mut record, context)
+}
+
+/// Plays four times as many episodes as there are places, so that for most of the time all are taken, and prints what that took.
+fn measure(
+    at_once: usize,
+    player: Player<'_>,
+    world: &dyn World,
+    record: &mut dyn FnMut(&Episode) -> Result<(), Failure>,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
     let task = Arc::new(task());
-    // Four times as many, so that for most of the time all places are taken.
     let jobs = (0..4 * at_once as u64).map(|seed| Job { task: task.clone(), sample: seed as u32, seed });
-    let (mut scored, mut turns) = (0u64, 0usize);
-    let mut fault = Ok(());
+    let (mut scored, mut invalid, mut turns) = (0u64, 0u64, 0usize);
+    let mut recorded = Ok(());
     let mut count = |episode: Episode| {
         turns += episode.steps.len();
-        match &episode.grade {
+        match episode.grade {
             Grade::Scored(_) => scored += 1,
-            Grade::Invalid(cause) => {
-                fault = Err(Failure::new(Kind::Unexpected, format!("an episode is invalid: {cause:?}")))
-            }
+            Grade::Invalid(_) => invalid += 1,
         }
-        if let Some(Err(error)) = recorder.as_ref().map(|(recorder, _)| recorder.record("bench", 0, &episode)) {
-            fault = Err(error.into());
+        if let Err(failure) = record(&episode) {
+            recorded = Err(failure);
         }
     };
     let (start, cpu_before, memory_before) = (Instant::now(), cpu_seconds(), peak_memory());
@@ -73,10 +88,11 @@ pub(super) fn run(at_once: usize, workload: Workload<'_>, context: &Context<'_>)
     dispatch(jobs, crew, &mut count, &context.stop);
     context.check_stop()?;
     let (seconds, cpu, memory) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu_before, peak_memory());
-    fault?;
+    recorded?;
+    if invalid > 0 {
+        return Err(Failure::new(Kind::Unexpected, format!("{invalid} of {} episodes are invalid", invalid + scored)));
+    }
     let turns = turns as f64;
-    let late = simulation.lateness();
-    let quantile = |share: f64| late.get((late.len() as f64 * share) as usize).map_or(0.0, |it| it.as_secs_f64() * 1e3);
     let figure = |name, value, unit| Figure { name, value, unit, base: None }.print(context);
     figure("episodes at once", at_once as f64, "");
     figure("episodes, acted and graded", scored as f64 / seconds, "1/s");
@@ -86,11 +102,6 @@ pub(super) fn run(at_once: usize, workload: Workload<'_>, context: &Context<'_>)
     figure("largest resident memory", memory as f64 / f64::from(1 << 20), "MiB");
     let grown = memory.saturating_sub(memory_before);
     figure("memory per episode at work", grown as f64 / at_once as f64 / 1024.0, "KiB");
-    if !late.is_empty() {
-        figure("scheduling delay, median", quantile(0.5), "ms");
-        figure("scheduling delay, 99 %", quantile(0.99), "ms");
-        figure("scheduling delay, 99.9 %", quantile(0.999), "ms");
-    }
     Ok(())
 }
 
