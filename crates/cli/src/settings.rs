@@ -144,6 +144,7 @@ pub(crate) struct Train {
     pub(crate) iterations: u32,
     pub(crate) tasks_per_skill: usize,
     pub(crate) group_size: u32,
+    pub(crate) tasks: String,
     pub(crate) steps_per_iteration: u32,
     pub(crate) learning_rate: f32,
     pub(crate) clip_low: f32,

@@ -42,6 +42,7 @@ fn settings_that_would_have_no_effect_are_refused_before_anything_is_made() {
         &["train.episode_tokens=100"],
         &["train.importance_cap=2"],
         &["train.quotas=bugfix=2"],
+        &["train.tasks=bugfix=2"],
         &["train.advantage_scale=edit"],
         &["train.curriculum_low=0.1"],
         &["train.estimator=ppo"],

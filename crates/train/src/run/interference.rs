@@ -55,7 +55,8 @@ impl Interference {
         values
     }
 
-    /// The mean of the matrices in several rows of metrics, and how many there are.
+    /// The mean of the matrices in several rows of metrics, and how many there are. A change whose error is unknown is left out where
+    /// other rows know theirs.
     pub fn mean<'a>(rows: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> (Self, usize) {
         let mut found = BTreeMap::<(&str, &str), Vec<Measured>>::new();
         let mut matrices = 0;
@@ -71,7 +72,10 @@ impl Interference {
             matrices += usize::from(any);
         }
         let mut mean = Self::default();
-        for ((from, to), values) in found {
+        for ((from, to), mut values) in found {
+            if values.iter().any(|(_, error)| error.is_some()) {
+                values.retain(|(_, error)| error.is_some());
+            }
             let count = values.len() as f64;
             let squares: Option<f64> = values.iter().map(|(_, error)| error.map(|error| error * error)).sum();
             let change = values.iter().map(|(change, _)| change).sum::<f64>() / count;
@@ -201,5 +205,7 @@ mod tests {
         let (mean, matrices) = Interference::mean(rows.iter());
         assert_eq!((mean.effects["edit"]["review"], matrices), (Effect { change: 2.0, error: Some(2.5) }, 2));
         assert_eq!(Interference::mean([matrix(1.0, None)].iter()).0.effects["edit"]["review"].error, None);
+        let known = Interference::mean([matrix(1.0, None), matrix(3.0, Some(4.0))].iter()).0;
+        assert_eq!(known.effects["edit"]["review"], Effect { change: 3.0, error: Some(4.0) });
     }
 }

@@ -23,6 +23,15 @@ pub(super) fn parse(setting: &str, text: &str) -> Result<BTreeMap<String, f64>, 
     Ok(numbers)
 }
 
+/// The same for a setting whose numbers are counts.
+pub(super) fn counts(setting: &str, text: &str) -> Result<BTreeMap<String, usize>, Failure> {
+    let whole = |(skill, number): (String, f64)| match number.fract() == 0.0 {
+        true => Ok((skill, number as usize)),
+        false => Err(Failure::new(Kind::Usage, format!("`{setting}`: `{skill}={number}`: expected a whole number"))),
+    };
+    parse(setting, text)?.into_iter().map(whole).collect()
+}
+
 fn wrong(setting: &str, part: &str) -> Failure {
     let expected = "expected SKILL=NUMBER with a number above 0, several of them separated by commas";
     Failure::new(Kind::Usage, format!("`{setting}`: `{part}`: {expected}"))
@@ -37,6 +46,13 @@ mod tests {
         let numbers = parse("train.quotas", "edit=2, review = 0.5").unwrap();
         assert_eq!(numbers, BTreeMap::from([("edit".to_owned(), 2.0), ("review".to_owned(), 0.5)]));
         assert!(parse("train.quotas", "").unwrap().is_empty());
+    }
+
+    #[test]
+    fn counts_are_whole() {
+        assert_eq!(counts("train.tasks", "edit=2").unwrap(), BTreeMap::from([("edit".to_owned(), 2)]));
+        let error = counts("train.tasks", "edit=2.5").unwrap_err().to_string();
+        assert_eq!(error, "`train.tasks`: `edit=2.5`: expected a whole number");
     }
 
     #[test]

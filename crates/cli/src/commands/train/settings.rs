@@ -25,6 +25,7 @@ pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Resu
         iterations: settings.iterations,
         group: settings.group_size,
         tasks_per_skill: settings.tasks_per_skill,
+        tasks: by_skill::counts("train.tasks", &settings.tasks)?,
         estimator: settings.estimator.clone(),
         pair_centred: settings.pair_centred,
         loss: settings.loss.clone(),
