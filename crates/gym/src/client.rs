@@ -8,8 +8,9 @@ use std::time::Duration;
 use ureq::http::Uri;
 use ureq::{Agent, Proxy};
 
-/// Bytes of each of the two buffers of a connection.
-const BUFFER: usize = 16 << 10;
+/// Bytes of the two buffers of a connection: the head of an answer, and that of a request with its key, have to fit.
+const INPUT: usize = 16 << 10;
+const OUTPUT: usize = 8 << 10;
 /// Connections that are kept for the next request.
 const IDLE: usize = 4096;
 /// How long they are kept: servers in Python close theirs after 5 seconds.
@@ -64,8 +65,8 @@ pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
         .timeout_connect(Some(target.connect))
         .timeout_global(Some(target.request))
         // Hundreds of episodes call one server at once: each goes on with a connection, and none of them is large.
-        .input_buffer_size(BUFFER)
-        .output_buffer_size(BUFFER)
+        .input_buffer_size(INPUT)
+        .output_buffer_size(OUTPUT)
         .max_idle_connections(IDLE)
         .max_idle_connections_per_host(IDLE)
         .max_idle_age(IDLE_AGE)

@@ -4,6 +4,7 @@
 //! plain text, and its observation as a user message.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::HttpConfig;
@@ -38,7 +39,7 @@ pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
 pub(super) struct Body<'a> {
     pub(super) request: &'a Map<String, Value>,
     pub(super) seed: Option<u64>,
-    pub(super) messages: &'a [Value],
+    pub(super) messages: &'a [Box<RawValue>],
 }
 
 impl Serialize for Body<'_> {
@@ -108,25 +109,32 @@ fn read(text: String, calls: &[Value], finish_reason: Option<&str>) -> Read {
     }
 }
 
-/// All messages so far, as the server wants them.
+/// All messages so far, as the server wants them: as text, which is what is sent, and takes a tenth of the memory of a tree.
 pub(super) struct Conversation {
-    messages: Vec<Value>,
+    messages: Vec<Box<RawValue>>,
+    has_begun: bool,
     /// Identifiers of the calls that have no observation yet.
     open: Vec<String>,
 }
 
 impl Conversation {
     pub(super) fn new() -> Self {
-        Self { messages: vec![json!({"role": "system", "content": tools::SYSTEM})], open: Vec::new() }
+        let mut conversation = Self { messages: Vec::new(), has_begun: false, open: Vec::new() };
+        conversation.push(&json!({"role": "system", "content": tools::SYSTEM}));
+        conversation
     }
 
-    pub(super) fn messages(&self) -> &[Value] {
+    pub(super) fn messages(&self) -> &[Box<RawValue>] {
         &self.messages
+    }
+
+    fn push(&mut self, message: &Value) {
+        self.messages.push(to_raw_value(message).expect("a value is JSON"));
     }
 
     /// Whether the server has replied at least once.
     pub(super) fn has_begun(&self) -> bool {
-        self.messages.iter().any(|message| message["role"] == "assistant")
+        self.has_begun
     }
 
     /// Appends what the agent loop says; tool messages answer the open calls in order.
@@ -135,7 +143,7 @@ impl Conversation {
         for message in new {
             let content = &message.content;
             let call = if message.role == Role::Tool { open.next() } else { None };
-            self.messages.push(match (call, message.role) {
+            self.push(&match (call, message.role) {
                 (Some(id), _) => json!({"role": "tool", "tool_call_id": id, "content": content}),
                 (None, Role::Assistant) => json!({"role": "assistant", "content": content}),
                 (None, _) => json!({"role": "user", "content": content}),
@@ -155,6 +163,7 @@ impl Conversation {
         if let Some(reason @ ("content_filter" | "abort" | "error")) = reason {
             return Err(format!("the server ended the turn with `{reason}`"));
         }
+        self.has_begun = true;
         Ok(match read(text(message), calls, reason) {
             Ok((text, parsed)) => self.accept(text, parsed),
             Err((text, why)) => self.reject(text, calls, why),
@@ -166,7 +175,7 @@ impl Conversation {
         if !calls.is_empty() {
             message["tool_calls"] = calls.iter().map(|(_, _, raw)| raw.clone()).collect();
         }
-        self.messages.push(message);
+        self.push(&message);
         let (open, calls) = calls.into_iter().map(|(id, call, _)| (id, call)).unzip();
         self.open = open;
         Reply { text, calls, malformed: None }
@@ -176,7 +185,7 @@ impl Conversation {
         for call in calls {
             text.push_str(&format!("\n<tool_call>{}</tool_call>", call["function"]));
         }
-        self.messages.push(json!({"role": "assistant", "content": text}));
+        self.push(&json!({"role": "assistant", "content": text}));
         Reply { text, calls: Vec::new(), malformed: Some(why) }
     }
 }
