@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         if let Some(page) = page {
             write_page(page, &opened, &made)?;
         }
-        tasks_of(&made, &name)?;
+        tasks_of(&made, &name, context)?;
         let manifest = Pack::write(&out, &name, &made.tasks, &made.evidence).kind(Kind::Machine)?;
         std::fs::remove_dir_all(out.join(UNFINISHED)).kind(Kind::Machine)?;
         if page.is_none() {
@@ -159,11 +159,14 @@ fn mine(out: &Path, opened: &Opened, seams: &Seams, recipe: &Recipe, context: &C
     Ok(made)
 }
 
-/// Fails when nothing came out.
-fn tasks_of(made: &Yield, project: &str) -> Result<(), Failure> {
+/// Fails when nothing came out, and shows why.
+fn tasks_of(made: &Yield, project: &str, context: &Context<'_>) -> Result<(), Failure> {
     if made.tasks.is_empty() {
-        let reasons = format!("no task of `{project}` passed its gates: {:?}", made.funnel);
-        return Err(Failure::new(Kind::Criterion, reasons)
+        match context.printer.is_json() {
+            true => context.printer.json(&serde_json::json!({ "funnel": made.funnel })),
+            false => context.printer.data(funnel::table(&made.funnel).render()),
+        }
+        return Err(Failure::new(Kind::Criterion, format!("no task of `{project}` passed its gates"))
             .hint("try more bug records with `--records`, more of a history with `--commits`, or a package whose tests compare what functions return"));
     }
     Ok(())

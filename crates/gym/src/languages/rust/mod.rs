@@ -11,6 +11,7 @@ mod documentation;
 pub mod environment;
 mod error;
 mod evaluate;
+mod imports;
 mod language;
 pub mod manifest;
 pub mod mutation;

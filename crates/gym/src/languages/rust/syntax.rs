@@ -82,7 +82,7 @@ fn attribute_path(attribute: &str) -> &str {
     inner.split(['(', '=', ' ']).next().unwrap_or_default()
 }
 
-fn name<'a>(item: Node, source: &'a str) -> Option<&'a str> {
+pub(super) fn name<'a>(item: Node, source: &'a str) -> Option<&'a str> {
     item.child_by_field_name("name").map(|name| &source[name.byte_range()])
 }
 
