@@ -1,5 +1,5 @@
-//! How fast mutations of a project are judged, with nothing kept: all of them as mining does it, and the first each by one fresh process of
-//! pytest with the same tests.
+//! How fast mutations of a project are judged, with nothing kept: all of them as mining does it, and some of them, evenly spread, each by one
+//! fresh process of pytest with the same tests.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub struct Pace {
     pub running: Duration,
     /// Wall time of making records of those that are noticed, beside that.
     pub recording: Duration,
-    /// The first ones in fresh processes, where pytest runs the tests.
+    /// Some of them in fresh processes, where pytest runs the tests.
     pub fresh: Option<Fresh>,
 }
 
@@ -60,10 +60,13 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     let bench = Bench::prepare(crew.workshop, project)?;
     let mut sites = sites(project, &mut ChaCha8Rng::seed_from_u64(seed));
     sites.truncate(most);
-    let batches: Vec<&[Mutation]> = sites.chunks(batch(most)).collect();
+    // Mutations of the same function come later the more it has: dealt out, no batch is longer than another.
+    let count = sites.len().div_ceil(batch(most));
+    let batches: Vec<Vec<Mutation>> =
+        (0..count).map(|first| sites.iter().skip(first).step_by(count).cloned().collect()).collect();
     let begun = Instant::now();
     let tried =
-        parallel::map(&batches, crew.workers, crew.stop, &|batch: &&[Mutation]| try_all(&bench.ground(), batch));
+        parallel::map(&batches, crew.workers, crew.stop, &|batch: &Vec<Mutation>| try_all(&bench.ground(), batch));
     let running = begun.elapsed();
     let begun = Instant::now();
     let confirm = |batch: &Vec<_>| -> Vec<Result<(), String>> {
@@ -79,7 +82,7 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     };
     let outcomes = parallel::map(&tried, crew.workers, crew.stop, &confirm);
     let recording = begun.elapsed();
-    let judged = sites.iter().zip(outcomes.into_iter().flatten()).map(|(mutation, outcome)| {
+    let judged = batches.iter().flatten().zip(outcomes.into_iter().flatten()).map(|(mutation, outcome)| {
         let code = outcome.err().unwrap_or_else(|| "recorded".to_owned());
         let is_noticed = !matches!(code.as_str(), "survived" | "not_covered");
         Judged { mutation: mutation.clone(), code, is_noticed }
@@ -90,7 +93,7 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     Ok(Pace { judged, running, recording, fresh })
 }
 
-/// Each of the first mutations that tests may notice, by one process of pytest with those tests.
+/// So many of the mutations that tests may notice, evenly spread, each by one process of pytest with those tests.
 fn in_fresh_processes(
     crew: &Crew,
     project: &Project,
@@ -98,11 +101,12 @@ fn in_fresh_processes(
     judged: &[Judged],
     most: usize,
 ) -> Result<Fresh, Rejection> {
-    let chosen =
-        judged.iter().filter_map(|it| Some((it, bench.relevant(&it.mutation)?))).filter(|(_, tests)| !tests.is_empty());
-    let chosen: Vec<(&Judged, BTreeSet<TestId>)> = chosen.take(most).collect();
+    let tests = |judged: &Judged| bench.relevant(&judged.mutation).unwrap_or_else(|| bench.reliable().clone());
+    let covered: Vec<_> = judged.iter().map(|it| (it, tests(it))).filter(|(_, tests)| !tests.is_empty()).collect();
+    let most = most.min(covered.len());
+    let chosen: Vec<&(&Judged, BTreeSet<TestId>)> = (0..most).map(|at| &covered[at * covered.len() / most]).collect();
     let begun = Instant::now();
-    let run = |(judged, tests): &(&Judged, BTreeSet<TestId>)| {
+    let run = |(judged, tests): &&(&Judged, BTreeSet<TestId>)| {
         let noticed = is_noticed(crew, project, &judged.mutation, tests)?;
         Ok::<bool, Rejection>(noticed == judged.is_noticed)
     };

@@ -61,6 +61,11 @@ impl<'a> Bench<'a> {
         Some(self.touching(site)?.intersection(&self.baseline.passing).cloned().collect())
     }
 
+    /// The tests that can be relied on.
+    pub(super) fn reliable(&self) -> &BTreeSet<TestId> {
+        &self.baseline.passing
+    }
+
     pub(super) fn ground(&self) -> Ground<'_> {
         let Self { workshop, project, environment, baseline } = self;
         Ground {

@@ -8,10 +8,10 @@ use super::confirm::{Ground, Suspect};
 use crate::languages::{Health, TestReport, WarmRun};
 use crate::record::{BugRecord, Mutation};
 
-/// How many mutations share an interpreter when so many records are wanted. To start one costs as much as a handful of runs; but what a batch
-/// has beyond the wanted records is tried in vain, and all workers shall have one.
+/// How many mutations share an interpreter when so many records are wanted. To start one and to collect tests in it costs as much as a dozen
+/// runs; but what a batch has beyond the wanted records is tried in vain, and all workers shall have one.
 pub fn batch(records: usize) -> usize {
-    (records / 4).clamp(8, 32)
+    (records / 4).clamp(8, 64)
 }
 
 /// A mutation whose tests have run.

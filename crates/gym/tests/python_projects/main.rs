@@ -1,6 +1,7 @@
 //! Real Python projects in real sandboxes. Skipped, with the reason, where the machine has no sandbox backend.
 
 mod bench;
+mod collected;
 mod early;
 mod plain;
 mod pytest;

@@ -27,11 +27,12 @@ pub(super) const PACKAGE: &str = "basis_runner";
 /// A directory of the runner's layer with nothing in it.
 const EMPTY: &str = "empty";
 
-const RUNNER_FILES: [(&str, &str); 12] = [
+const RUNNER_FILES: [(&str, &str); 13] = [
     ("__init__.py", include_str!("basis_runner/__init__.py")),
     ("beforehand.py", include_str!("basis_runner/beforehand.py")),
     ("call_recorder.py", include_str!("basis_runner/call_recorder.py")),
     ("channel.py", include_str!("basis_runner/channel.py")),
+    ("collected.py", include_str!("basis_runner/collected.py")),
     ("coverage_recorder.py", include_str!("basis_runner/coverage_recorder.py")),
     ("early.py", include_str!("basis_runner/early.py")),
     ("evaluate.py", include_str!("basis_runner/evaluate.py")),

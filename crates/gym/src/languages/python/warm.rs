@@ -1,7 +1,8 @@
 //! Runs tests of many variants of one tree in one sandbox, each in a fork of an interpreter that has the runner imported.
 //!
 //! Starting an interpreter, importing pytest and beginning a session takes many times longer than most suites; what of that does not
-//! depend on the variant is done once. This is for code that is trusted,
+//! depend on the variant is done once; where the code that a variant changes does not run before the tests, importing the package and
+//! collecting its tests as well (`basis_runner/collected.py` says why that is the same). This is for code that is trusted,
 //! as packages and their mutations are when they are mined: the runs share a sandbox, so that one could change what a later
 //! one sees. Never for what an agent handed in. A run that does leave something behind is the last one of its sandbox; that,
 //! and whatever else goes wrong, only costs time, because the remaining runs are then made as usual, in fresh sandboxes.
@@ -34,7 +35,9 @@ pub fn run_warm(
     limits: &Limits,
 ) -> Result<Vec<Option<TestReport>>, SandboxError> {
     let own = Secrets::draw()?;
-    let secrets = runs.iter().map(|_| Secrets::draw()).collect::<Result<Vec<_>, _>>()?;
+    // One session collects the canaries for many runs.
+    let like_own = |secrets| Secrets { canaries: own.canaries.clone(), ..secrets };
+    let secrets = runs.iter().map(|_| Secrets::draw().map(like_own)).collect::<Result<Vec<_>, _>>()?;
     let walls: Duration = runs.iter().map(|run| run.wall).sum();
     let limits = Limits {
         wall: OVERHEAD + walls + walls / 10,

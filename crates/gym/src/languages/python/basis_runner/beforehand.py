@@ -33,14 +33,15 @@ def parse_for_symptoms(runs):
 
 
 def compile_modules(tree):
-    """Has the modules compiled that forks may import, of a tree as `state_of_tree` describes it. Those that a run changes are compiled there."""
+    """Has the modules compiled that forks may import, of a tree as `state_of_tree` describes it; returns their code by path."""
     loader, calls, total = sys.modules["_frozen_importlib_external"].SourceLoader, [], 0
     for text, path in texts(os.getcwd() + path[1:] for path in tree if path.endswith(".py")):
         total += len(text)
         if total > MOST_SOURCE:
             break
         calls.append((None, text, path))
-    remember(loader, "source_to_code", calls, lambda _, data, path, *more: (bytes(data), path, *more))
+    known = remember(loader, "source_to_code", calls, lambda _, data, path, *more: (bytes(data), path, *more))
+    return {path: code for (_, path), code in known.items()}
 
 
 def test_files(runs):
@@ -64,17 +65,26 @@ def remember(owner, name, calls, key):
     What fails or warns is left to the forks.
     """
     function, known = getattr(owner, name), {}
-    listed = sys.modules["warnings"].filters if "warnings" in sys.modules else filters
-    listed.insert(0, REFUSED)
     for given in calls:
-        try:
-            known[key(*given)] = function(*given)
-        except Exception:
-            pass
-    listed.remove(REFUSED)
+        made = strictly(function, *given)
+        if made is not None:
+            known[key(*given)] = made
 
     def recall(*given, **named):
         made = None if named else known.get(key(*given))
         return function(*given, **named) if made is None else made
 
     setattr(owner, name, recall)
+    return known
+
+
+def strictly(function, *given):
+    """What a function gives, if it neither fails nor warns."""
+    listed = sys.modules["warnings"].filters if "warnings" in sys.modules else filters
+    listed.insert(0, REFUSED)
+    try:
+        return function(*given)
+    except Exception:
+        return None
+    finally:
+        listed.remove(REFUSED)

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from basis_runner import reporter
+from basis_runner import collected, reporter
 from basis_runner.beforehand import compile_modules, parse_for_symptoms, remember, test_files
 from basis_runner.warm import temporary_files
 
@@ -30,10 +30,11 @@ def begin(host, runs):
             host.start_again(runs, "late")
         rewrite_for_pytest(config, early)
         parse_for_symptoms(early)
-        compile_modules(host.before)
+        codes = compile_modules(host.before)
         forget_folders()
         keep_out_of_collections()
-        return host.fork_for_each(early, others)
+        left, instructions = collected.begin(host, early, config, codes)
+        return instructions or host.fork_for_each(left, others)
 
     return reporter.main, (early[0].instructions, fork)
 

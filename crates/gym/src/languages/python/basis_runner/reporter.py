@@ -40,6 +40,7 @@ def prepare(instructions):
     if "patience" in instructions:
         Reporter.pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(give_up_after(float(instructions["patience"][0])))
     steady_hypothesis()
+    spare_signatures()
 
 
 def shape(instructions):
@@ -73,9 +74,13 @@ def continue_in_fork(self, early_config, args):
         targets = self.targets()
         args.extend(targets)
         early_config.known_args_namespace.file_or_dir = targets
-        given = early_config.invocation_params
-        early_config.invocation_params = type(given)(args=args, plugins=given.plugins, dir=given.dir)
+        invoke_with(early_config, args)
     yield
+
+
+def invoke_with(config, args):
+    given = config.invocation_params
+    config.invocation_params = type(given)(args=args, plugins=given.plugins, dir=given.dir)
 
 
 def write_canaries(names):
@@ -161,6 +166,20 @@ def steady_hypothesis():
     settings.load_profile("basis")
 
 
+def spare_signatures():
+    """Pytest makes a function without parameters for every value that a test is given, and asks for its parameters."""
+    from _pytest import fixtures
+
+    ask, kind, rest = fixtures.getfuncargnames, type(main), 0x04 | 0x08
+
+    def names(function, *given, **named):
+        code = function.__code__ if type(function) is kind and not vars(function) else None
+        is_bare = code and not (code.co_argcount or code.co_kwonlyargcount or code.co_flags & rest)
+        return () if is_bare else ask(function, *given, **named)
+
+    fixtures.getfuncargnames = names
+
+
 class Reporter:
     """The plugin. Its hooks only look; but it chooses and orders the tests."""
 
@@ -168,9 +187,10 @@ class Reporter:
         self.fork = fork
 
     def begin(self, instructions):
-        self.emit = open_channel(instructions["nonce"][0])
-        limit_processor(instructions)
-        self.emit("begin")
+        if "nonce" in instructions:
+            self.emit = open_channel(instructions["nonce"][0])
+            limit_processor(instructions)
+            self.emit("begin")
         self.canary = write_canaries(instructions["canary"])
         self.root = os.getcwd()
         self.canaries = set()
@@ -196,6 +216,18 @@ class Reporter:
         """What pytest is told to run."""
         return [self.canary, *self.given]
 
+    def become(self, instructions, session):
+        """Goes on as a run of some of the tests that a session has collected for many."""
+        config, before = session.config, self.targets()
+        self.begin(instructions)
+        targets = self.targets()
+        if targets != before:
+            for listed in (config.args, config.option.file_or_dir, config.known_args_namespace.file_or_dir):
+                listed[:] = targets
+            invoke_with(config, [*config.invocation_params.args[:-len(before)], *targets])
+        session.items = self.arranged(session.items)
+        session.testscollected = len(session.items)
+
     def identity(self, nodeid):
         return "canary.py::" + nodeid.rpartition("::")[2] if nodeid in self.canaries else nodeid
 
@@ -211,11 +243,15 @@ class Reporter:
     def pytest_collection_modifyitems(self, config, items):
         if self.recorder:
             self.recorder.stop()
+        items[:] = self.arranged(items)
+
+    def arranged(self, items):
+        """The selected tests between the canaries."""
         canaries = [item for item in items if str(item.path) == self.canary]
         others = [item for item in items if str(item.path) != self.canary]
         chosen = [item for item in others if not self.selected or item.nodeid in self.selected]
         self.canaries.update(item.nodeid for item in canaries)
-        items[:] = [*canaries[:1], *chosen, *canaries[1:]]
+        return [*canaries[:1], *chosen, *canaries[1:]]
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -250,6 +286,11 @@ class Reporter:
         before, self.started = self.started, process_time()
         return (self.started - before) * 1000.0
 
+    def pytest_runtest_makereport(self, item, call):
+        """Has pytest describe the last frame of a failure only: nobody reads the others."""
+        if call.excinfo:
+            item._traceback_filter = last_frame
+
     def pytest_assertrepr_compare(self, op, left, right):
         self.compared = [left, right]
 
@@ -263,6 +304,10 @@ class Reporter:
                 self.emit("symptom", id=identity, **symptom)
         if self.recorder:
             self.recorder.report(self.emit)
+
+
+def last_frame(raised):
+    return raised.traceback[-1:]
 
 
 def classify(report):

@@ -59,6 +59,13 @@ class Run:
     def patched(self):
         return [path for path, _ in self.patches]
 
+    def texts(self):
+        """Path and bytes of each file that is different."""
+        return [(path, a2b_base64(text)) for path, text in self.patches]
+
+    def index(self):
+        return int(self.instructions["index"][0])
+
 
 class Host:
     """Where the runs are made, and what is told about them."""
@@ -67,28 +74,35 @@ class Host:
         self.head = head
         self.emit = emit
         self.before = state_of_tree()
+        # Processes that are older than the runs, and the status with which this one ends after a run that left something behind.
+        self.spared, self.unclean = (), 0
 
     def fork_for_each(self, runs, others=()):
         """Returns in each fork, with the instructions of its run, and nowhere else; then makes the others in a new interpreter."""
         for run in runs:
-            undo = apply(run.patches)
-            started = perf_counter()
-            child = os.fork()
-            if child == 0:
-                os.setsid()
-                seed()
+            if self.fork(run):
                 return run.instructions
-            late = is_late(child, run.wall)
-            if late:
-                os.kill(child, KILL)
-            status = os.waitpid(child, 0)[1]
-            elapsed = (perf_counter() - started) * 1000.0
-            clean = tidy_up(undo) and self.is_tree_as_before()
-            index = int(run.instructions["index"][0])
-            self.emit("ran", index=index, status=status, late=late, ms=elapsed, clean=clean)
-            if not clean:
-                os._exit(0)
         self.start_again(others)
+
+    def fork(self, run):
+        """Returns twice: true in a fork that is to make the run, and false when it has."""
+        undo = apply(run.texts())
+        started = perf_counter()
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            seed()
+            return True
+        late = is_late(child, run.wall)
+        if late:
+            os.kill(child, KILL)
+        status = os.waitpid(child, 0)[1]
+        elapsed = (perf_counter() - started) * 1000.0
+        clean = tidy_up(undo, self.spared) and self.is_tree_as_before()
+        self.emit("ran", index=run.index(), status=status, late=late, ms=elapsed, clean=clean)
+        if not clean:
+            os._exit(self.unclean)
+        return False
 
     def is_tree_as_before(self):
         return state_of_tree() == self.before
@@ -172,10 +186,10 @@ def temporary_files():
     return [entry for folder in TEMPORARY for entry in os.scandir(folder)]
 
 
-def apply(patches):
+def apply(texts):
     """Writes files of the run into the tree; returns what was there before."""
     undo = []
-    for path, text in patches:
+    for path, text in texts:
         before = None
         if os.path.exists(path):
             data = os.stat(path)
@@ -183,16 +197,13 @@ def apply(patches):
                 before = (file.read(), data.st_mode, data.st_atime_ns, data.st_mtime_ns)
         undo.append((path, before))
         with open(path, "wb") as file:
-            file.write(a2b_base64(text))
+            file.write(text)
     return undo
 
 
-def tidy_up(undo):
+def tidy_up(undo, spared):
     """Ends every process of the run, removes its temporary files and its patches; whether that worked."""
-    try:
-        os.kill(-1, KILL)
-    except ProcessLookupError:
-        pass
+    end_all_but(spared)
     try:
         for entry in temporary_files():
             remove(entry)
@@ -208,6 +219,35 @@ def tidy_up(undo):
     except (OSError, RecursionError):
         return False
     return True
+
+
+def end_all_but(spared):
+    """Ends all other processes; where some are older than the runs, one by one until none of the others is left."""
+    if not spared:
+        return end(-1)
+    while left := set(processes()).difference(spared):
+        for process in left:
+            end(process)
+
+
+def end(process):
+    try:
+        os.kill(process, KILL)
+    except ProcessLookupError:
+        pass
+
+
+def processes():
+    """All processes but this one that have not ended."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                with open("/proc/" + entry + "/stat") as file:
+                    if file.read().rpartition(")")[2].split()[0] not in "ZX":
+                        yield int(entry)
+            except OSError:
+                # It has just ended.
+                pass
 
 
 def remove(entry):
