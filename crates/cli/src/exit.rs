@@ -195,7 +195,7 @@ impl From<EngineError> for Failure {
         let kind = match &error {
             EngineError::Unknown { .. } => Kind::Usage,
             EngineError::Damaged { .. } | EngineError::Invalid { .. } | EngineError::TooLong { .. } => Kind::Input,
-            EngineError::Io { .. } => Kind::Machine,
+            EngineError::Io { .. } | EngineError::Unavailable { .. } => Kind::Machine,
             EngineError::NotFinite { .. } | EngineError::Remote { .. } => Kind::Policy,
         };
         Self::from_error(kind, error)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basis_gym::blobs::write_atomically;
 use basis_train::engines::tinker::{Reduction, Tinker, TinkerConfig};
-use basis_train::engines::{self, Engine, Lora, Options, Precision};
+use basis_train::engines::{self, Engine, EngineError, Lora, Options, Precision};
 use basis_train::policy::SamplingOptions;
 use basis_train::renderer::{self, Renderer};
 
@@ -40,17 +40,20 @@ pub(crate) fn directory(context: &Context<'_>, given: Option<&Path>) -> Result<P
 
 /// Opens engine and renderer of a model directory, to sample from it.
 pub(crate) fn open(context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
-    open_with(dir, &Options { lora: None, ..options(context) })
+    open_with("local", dir, &Options { lora: None, ..options(context) })
 }
 
 /// Opens engine and renderer of a model directory, to train it or adapters beside it.
 pub(crate) fn open_to_train(context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
-    open_with(dir, &options(context))
+    open_with("local", dir, &options(context))
 }
 
-fn open_with(dir: &Path, options: &Options) -> Result<Model, Failure> {
+fn open_with(engine: &str, dir: &Path, options: &Options) -> Result<Model, Failure> {
     let renderer = renderer::load(dir).kind(Kind::Input)?;
-    let engine = engines::open_with("local", dir, options).kind(Kind::Input)?;
+    let engine = engines::open_with(engine, dir, options).map_err(|error| match error {
+        EngineError::Unavailable { .. } => Failure::from(error),
+        error => Failure::from_error(Kind::Input, error),
+    })?;
     Ok((engine, renderer))
 }
 
@@ -78,6 +81,8 @@ pub(crate) fn digest(dir: &Path) -> Result<String, Failure> {
 pub(crate) enum EngineName {
     /// The processors of this machine
     Local,
+    /// A GPU of this machine; needs a build with the feature `cuda`
+    Gpu,
     /// A service that speaks the Tinker protocol; its key is taken from TINKER_API_KEY
     Tinker,
 }
@@ -108,13 +113,37 @@ impl Service {
     /// What has to be the same for a run to go on.
     pub(crate) fn identity(&self) -> String {
         let base = self.base_model.as_deref().unwrap_or("first");
-        self.address().map_or_else(String::new, |url| format!(" at {url} ({base}, rank {})", self.rank))
+        match self.address() {
+            Some(url) => format!(" at {url} ({base}, rank {})", self.rank),
+            None if self.engine == EngineName::Gpu => " on a GPU".to_owned(),
+            None => String::new(),
+        }
+    }
+
+    /// Which engine here holds the models that are on this machine.
+    fn here(&self) -> &'static str {
+        if self.engine == EngineName::Gpu { "gpu" } else { "local" }
+    }
+
+    /// Fails at once where the engine cannot be opened here.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        Ok(engines::available(self.here())?)
+    }
+
+    /// Opens a model of this machine to train it, or adapters beside it.
+    pub(crate) fn open_to_train(&self, context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
+        open_with(self.here(), dir, &options(context))
+    }
+
+    /// Opens a model of this machine that is not trained.
+    pub(crate) fn open(&self, context: &Context<'_>, dir: &Path) -> Result<Model, Failure> {
+        open_with(self.here(), dir, &Options { lora: None, ..options(context) })
     }
 }
 
 /// Opens the engine that was chosen, to train; text is turned into ids by the model directory in any case.
 pub(crate) fn open_chosen(context: &Context<'_>, service: &Service, dir: &Path) -> Result<Model, Failure> {
-    let Some(url) = service.address() else { return open_to_train(context, dir) };
+    let Some(url) = service.address() else { return service.open_to_train(context, dir) };
     let renderer = renderer::load(dir).kind(Kind::Input)?;
     let config = TinkerConfig {
         url: url.to_owned(),

@@ -1,5 +1,8 @@
 //! What samples from a policy and trains it. The trait has the shape of the Tinker API, so that a remote service fits too.
 
+mod check;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod local;
 pub mod loss;
 pub mod tinker;
@@ -19,10 +22,30 @@ pub fn open(name: &str, dir: &Path, threads: usize) -> Result<Box<dyn Engine>, E
 /// Opens the model in `dir` with the engine of this name.
 ///
 /// # Errors
-/// [`EngineError::Unknown`] for a name that is not in [`NAMES`], or what the engine says about the directory or the options.
+/// As [`available`], or what the engine says about the directory or the options.
 pub fn open_with(name: &str, dir: &Path, options: &Options) -> Result<Box<dyn Engine>, EngineError> {
+    available(name)?;
     match name {
         "local" => Ok(Box::new(local::Local::open_with(dir, options)?)),
+        #[cfg(feature = "gpu")]
+        "gpu" => Ok(Box::new(gpu::Gpu::open_with(dir, options)?)),
+        _ => Err(EngineError::Unknown { name: name.to_owned() }),
+    }
+}
+
+/// Whether the engine of this name is part of this build and finds what it needs on this machine.
+///
+/// # Errors
+/// [`EngineError::Unavailable`] with what is missing and the next step, [`EngineError::Unknown`].
+pub fn available(name: &str) -> Result<(), EngineError> {
+    match name {
+        "local" => Ok(()),
+        #[cfg(feature = "gpu")]
+        "gpu" => gpu::available(),
+        #[cfg(not(feature = "gpu"))]
+        "gpu" => Err(EngineError::Unavailable {
+            reason: "engine `gpu` is not part of this build; build it with `--features cuda`".to_owned(),
+        }),
         _ => Err(EngineError::Unknown { name: name.to_owned() }),
     }
 }
@@ -30,7 +53,7 @@ pub fn open_with(name: &str, dir: &Path, options: &Options) -> Result<Box<dyn En
 /// How an engine holds and trains a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Threads; at least one is used.
+    /// Threads; at least one is used. On a GPU they have no meaning.
     pub threads: usize,
     /// How matrices of weights are kept for products.
     pub precision: Precision,
@@ -47,7 +70,8 @@ impl Default for Options {
     }
 }
 
-/// How matrices of weights are kept for products. Sums, activations, gradients, the optimiser and saved weights are fp32 in any case.
+/// How matrices of weights are kept for products. Sums, activations, gradients, the optimiser and saved weights are fp32 in any case; on a
+/// GPU rows are rounded as matrices are while they are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// 32-bit floats.
@@ -75,8 +99,12 @@ impl Lora {
     }
 }
 
-/// Names of all engines.
+/// Names of all engines of this build.
+#[cfg(not(feature = "gpu"))]
 pub const NAMES: [&str; 1] = ["local"];
+/// Names of all engines of this build.
+#[cfg(feature = "gpu")]
+pub const NAMES: [&str; 2] = ["local", "gpu"];
 
 /// Samples from one set of weights and trains it.
 pub trait Engine: Send {
@@ -265,6 +293,12 @@ pub enum EngineError {
     Unknown {
         /// The name asked for.
         name: String,
+    },
+    /// The engine is not part of this build, this machine lacks what it needs, or its device failed.
+    #[error("{reason}")]
+    Unavailable {
+        /// What is missing, and the next step.
+        reason: String,
     },
     /// Sizes, data or a request that do not fit the model.
     #[error("{reason}")]

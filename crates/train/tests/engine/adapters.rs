@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use basis_train::engines::local::Local;
-use basis_train::engines::{AdamW, Engine, EngineError, Loss, Options};
+use basis_train::engines::{AdamW, Engine, EngineError, Loss, Options, open};
 
-use crate::support::{data, fixture, lora, tensors};
+use crate::support::{data, each_engine_with, fixture, lora, tensors};
 
 const STEP: AdamW =
     AdamW { learning_rate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
@@ -17,7 +17,7 @@ fn adapted() -> Local {
     Local::open_with(&fixture(), &lora(2, &ALL)).unwrap()
 }
 
-fn train(engine: &mut Local, seed: usize) -> f64 {
+fn train(engine: &mut dyn Engine, seed: usize) -> f64 {
     let seen = engine.forward_backward(&data(&[20 + seed, 50], 64), Loss::CrossEntropy).unwrap();
     engine.optim_step(&STEP).unwrap();
     seen.loss / seen.weight
@@ -26,36 +26,41 @@ fn train(engine: &mut Local, seed: usize) -> f64 {
 #[test]
 fn fresh_adapters_change_nothing_and_few_values_are_trained() {
     let batch = data(&[40, 9], 64);
-    let mut plain = Local::open(&fixture(), 2).unwrap();
-    let mut engine = adapted();
-    assert_eq!(engine.forward(&batch).unwrap(), plain.forward(&batch).unwrap());
-    assert!(engine.info().parameters < plain.info().parameters / 3);
+    each_engine_with(&fixture(), &lora(2, &ALL), |mut engine| {
+        let mut plain = open(engine.info().engine, &fixture(), 2).unwrap();
+        assert_eq!(engine.forward(&batch).unwrap(), plain.forward(&batch).unwrap());
+        assert!(engine.info().parameters < plain.info().parameters / 3);
+    });
 }
 
 #[test]
 fn adapters_learn_and_the_weights_beside_them_stay() {
     let before = tensors(&fixture());
-    let mut engine = adapted();
-    let first = train(&mut engine, 0);
-    let last = (0..60).map(|_| train(&mut engine, 0)).last().unwrap();
-    assert!(last < first - 1.0, "from {first} to {last}");
-    assert_eq!(tensors(&fixture()), before);
+    each_engine_with(&fixture(), &lora(2, &ALL), |mut engine| {
+        let first = train(&mut *engine, 0);
+        let last = (0..60).map(|_| train(&mut *engine, 0)).last().unwrap();
+        assert!(last < first - 1.0, "from {first} to {last}");
+        assert_eq!(tensors(&fixture()), before);
+    });
 }
 
 #[test]
 fn saved_adapters_go_on_bit_for_bit_and_find_their_weights() {
+    each_engine_with(&fixture(), &lora(2, &ALL), goes_on_bit_for_bit);
+}
+
+fn goes_on_bit_for_bit(mut engine: Box<dyn Engine>) {
     let dir = tempfile::tempdir().unwrap();
     let (middle, first, second) = (dir.path().join("middle"), dir.path().join("first"), dir.path().join("second"));
-    let mut engine = adapted();
-    train(&mut engine, 0);
+    train(&mut *engine, 0);
     engine.save(&middle, true).unwrap();
-    train(&mut engine, 1);
+    train(&mut *engine, 1);
     engine.save(&first, true).unwrap();
     engine.load(&middle).unwrap();
-    train(&mut engine, 1);
+    train(&mut *engine, 1);
     assert_eq!(engine.info().weight_version, 2);
-    let mut opened = Local::open(&middle, 2).unwrap();
-    train(&mut opened, 1);
+    let mut opened = open(engine.info().engine, &middle, 2).unwrap();
+    train(&mut *opened, 1);
     opened.save(&second, true).unwrap();
     let names = ["adapter_config.json", "adapter_model.safetensors", "config.json", "optimizer.safetensors"];
     for name in names {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use basis_train::engines::local::Local;
-use basis_train::engines::{AdamW, Engine, EngineError, Loss, open};
+use basis_train::engines::{AdamW, Engine, EngineError, Loss, NAMES, open};
 
 use crate::support::{data, each_engine, fixture, fresh, odd_config, parity, tensors};
 
@@ -160,5 +160,6 @@ fn a_missing_file_or_another_model_is_an_error_and_leaves_the_engine_as_it_was()
         assert!(engine.load(dir.path()).unwrap_err().to_string().contains("another model"));
         assert_eq!(engine.info().vocab, 64);
     });
-    assert_eq!(open("remote", dir.path(), 1).err().unwrap().to_string(), "engine `remote` is unknown; known are local");
+    let error = open("remote", dir.path(), 1).err().unwrap().to_string();
+    assert_eq!(error, format!("engine `remote` is unknown; known are {}", NAMES.join(", ")));
 }

@@ -3,7 +3,9 @@
 use basis_train::engines::local::Local;
 use basis_train::engines::{Datum, Engine, EngineError, Loss, Options};
 
-use crate::support::{data, fresh, gradient, lora, numbers, odd_config, overwrite, tensors};
+use crate::support::{
+    data, each_engine_on, each_engine_with, fresh, gradient, lora, numbers, odd_config, overwrite, tensors,
+};
 
 const RATIO: Loss = Loss::ClippedRatio { low: 0.8, high: 1.28 };
 
@@ -49,7 +51,7 @@ fn gradients_are_finite_differences_of_the_loss() {
     let dir = tempfile::tempdir().unwrap();
     fresh(odd_config(), dir.path());
     widen(dir.path());
-    check(Local::open(dir.path(), 2).unwrap(), dir.path());
+    each_engine_on(dir.path(), 2, |engine| check(engine, dir.path()));
 }
 
 #[test]
@@ -63,10 +65,10 @@ fn gradients_of_adapters_are_finite_differences_of_the_loss() {
         .save(&adapted, true)
         .unwrap();
     widen(&adapted);
-    check(Local::open(&adapted, 2).unwrap(), &adapted);
+    each_engine_on(&adapted, 2, |engine| check(engine, &adapted));
 }
 
-fn check(mut engine: Local, dir: &std::path::Path) {
+fn check(mut engine: Box<dyn Engine>, dir: &std::path::Path) {
     let mut batch = data(&[3, 9, 14, 70], 37);
     // Ratios near a bound would make the loss bend within a step.
     let logprobs = engine.forward(&batch).unwrap();
@@ -75,16 +77,16 @@ fn check(mut engine: Local, dir: &std::path::Path) {
         datum.old_logprobs = logprobs.iter().enumerate().map(|(at, logprob)| logprob + shift(at)).collect();
     }
     for loss in [Loss::CrossEntropy, RATIO] {
-        for (name, gradient) in gradient(&mut engine, &batch, loss) {
+        for (name, gradient) in gradient(&mut *engine, &batch, loss) {
             let norm = dot(&gradient, &gradient).sqrt();
             assert!(norm > 1e-3, "{name} has a gradient");
             let steepest: Vec<f32> = gradient.iter().map(|value| value / norm as f32).collect();
-            let found = slope(&mut engine, dir, &name, &steepest, &batch, loss);
+            let found = slope(&mut *engine, dir, &name, &steepest, &batch, loss);
             assert!((found / norm - 1.0).abs() < 0.02, "{name}, {loss:?}: slope {found}, norm {norm}");
             let mut number = numbers(5, 2);
             let scale = 1.0 / (gradient.len() as f32).sqrt();
             let random: Vec<f32> = gradient.iter().map(|_| if number() == 0 { scale } else { -scale }).collect();
-            let found = slope(&mut engine, dir, &name, &random, &batch, loss);
+            let found = slope(&mut *engine, dir, &name, &random, &batch, loss);
             let expected = dot(&gradient, &random);
             assert!((found - expected).abs() < 0.02 * norm, "{name}, {loss:?}: slope {found}, expected {expected}");
         }
@@ -96,9 +98,7 @@ fn gradients_of_several_batches_add_up() {
     let dir = tempfile::tempdir().unwrap();
     fresh(odd_config(), dir.path());
     let batch = data(&[30, 12, 150, 9, 77], 37);
-    let mut engine = Local::open(dir.path(), 2).unwrap();
-    let whole = engine.forward_backward(&batch, RATIO).unwrap();
-    let norm = |engine: &mut Local| {
+    let norm = |engine: &mut dyn Engine| {
         let step = basis_train::engines::AdamW {
             learning_rate: 0.0,
             beta1: 0.9,
@@ -109,19 +109,27 @@ fn gradients_of_several_batches_add_up() {
         };
         engine.optim_step(&step).unwrap().grad_norm
     };
-    let expected = norm(&mut engine);
-    let parts: Vec<_> = batch.chunks(2).map(|part| engine.forward_backward(part, RATIO).unwrap()).collect();
-    assert!((norm(&mut engine) / expected - 1.0).abs() < 1e-5);
-    assert!((parts.iter().map(|part| part.loss).sum::<f64>() / whole.loss - 1.0).abs() < 1e-5);
-    assert_eq!(parts.iter().map(|part| part.targets).sum::<usize>(), whole.targets);
-    assert!(whole.clipped > 0 && whole.clipped < whole.targets && whole.kl > 0.0);
-    let entropy = whole.entropy / whole.targets as f64;
-    assert!((entropy - 37_f64.ln()).abs() < 0.1, "a fresh model is nearly uniform: {entropy}");
+    each_engine_on(dir.path(), 2, |mut engine| {
+        let whole = engine.forward_backward(&batch, RATIO).unwrap();
+        let expected = norm(&mut *engine);
+        let parts: Vec<_> = batch.chunks(2).map(|part| engine.forward_backward(part, RATIO).unwrap()).collect();
+        assert!((norm(&mut *engine) / expected - 1.0).abs() < 1e-5);
+        assert!((parts.iter().map(|part| part.loss).sum::<f64>() / whole.loss - 1.0).abs() < 1e-5);
+        assert_eq!(parts.iter().map(|part| part.targets).sum::<usize>(), whole.targets);
+        assert!(whole.clipped > 0 && whole.clipped < whole.targets && whole.kl > 0.0);
+        let entropy = whole.entropy / whole.targets as f64;
+        assert!((entropy - 37_f64.ln()).abs() < 0.1, "a fresh model is nearly uniform: {entropy}");
+    });
 }
 
 #[test]
 fn data_that_do_not_fit_are_errors() {
-    let mut engine = Local::create(odd_config(), 0, 1).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fresh(odd_config(), dir.path());
+    each_engine_on(dir.path(), 1, refuses_data_that_do_not_fit);
+}
+
+fn refuses_data_that_do_not_fit(mut engine: Box<dyn Engine>) {
     let long = data(&[201], 37);
     assert!(matches!(engine.forward_backward(&long, RATIO), Err(EngineError::TooLong { length: 201, context: 200 })));
     let mut batch = data(&[5, 5], 37);
@@ -153,27 +161,26 @@ fn sequences_that_begin_alike_give_what_they_give_one_by_one() {
     widen(dir.path());
     for recompute in [false, true] {
         let options = Options { threads: 2, recompute, ..Options::default() };
-        let mut engine = Local::open_with(dir.path(), &options).unwrap();
-        let batch = alike();
-        let together = engine.forward(&batch).unwrap();
-        for (datum, together) in batch.iter().zip(&together) {
-            let alone = engine.forward(std::slice::from_ref(datum)).unwrap().remove(0);
-            assert!(alone.iter().zip(together).all(|(alone, together)| (alone - together).abs() < 1e-4));
-        }
-        let seen = engine.forward_backward(&batch, RATIO).unwrap();
-        engine.load(dir.path()).unwrap();
-        let alone: Vec<_> =
-            batch.iter().map(|datum| gradient(&mut engine, std::slice::from_ref(datum), RATIO)).collect();
-        for (name, together) in gradient(&mut engine, &batch, RATIO) {
-            let sum = |at: usize| alone.iter().map(|gradient| f64::from(gradient[&name][at])).sum::<f64>();
-            let errors: Vec<f32> =
-                together.iter().enumerate().map(|(at, &value)| (f64::from(value) - sum(at)) as f32).collect();
-            let (error, norm) = (dot(&errors, &errors).sqrt(), dot(&together, &together).sqrt());
-            assert!(error < 1e-3 * norm, "{name}: {error} of {norm}");
-        }
-        assert_eq!(
-            seen.targets,
-            batch.iter().flat_map(|datum| &datum.weights).filter(|&&weight| weight != 0.0).count()
-        );
+        each_engine_with(dir.path(), &options, |engine| gives_what_sequences_give_one_by_one(engine, dir.path()));
     }
+}
+
+fn gives_what_sequences_give_one_by_one(mut engine: Box<dyn Engine>, dir: &std::path::Path) {
+    let batch = alike();
+    let together = engine.forward(&batch).unwrap();
+    for (datum, together) in batch.iter().zip(&together) {
+        let alone = engine.forward(std::slice::from_ref(datum)).unwrap().remove(0);
+        assert!(alone.iter().zip(together).all(|(alone, together)| (alone - together).abs() < 1e-4));
+    }
+    let seen = engine.forward_backward(&batch, RATIO).unwrap();
+    engine.load(dir).unwrap();
+    let alone: Vec<_> = batch.iter().map(|datum| gradient(&mut *engine, std::slice::from_ref(datum), RATIO)).collect();
+    for (name, together) in gradient(&mut *engine, &batch, RATIO) {
+        let sum = |at: usize| alone.iter().map(|gradient| f64::from(gradient[&name][at])).sum::<f64>();
+        let errors: Vec<f32> =
+            together.iter().enumerate().map(|(at, &value)| (f64::from(value) - sum(at)) as f32).collect();
+        let (error, norm) = (dot(&errors, &errors).sqrt(), dot(&together, &together).sqrt());
+        assert!(error < 1e-3 * norm, "{name}: {error} of {norm}");
+    }
+    assert_eq!(seen.targets, batch.iter().flat_map(|datum| &datum.weights).filter(|&&weight| weight != 0.0).count());
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
 mod adapters;
+mod agreement;
 mod checkpoints;
 mod gradients;
 mod learning;

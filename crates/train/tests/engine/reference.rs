@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use basis_train::engines::{Datum, Loss, NAMES, open};
+use basis_train::engines::{Datum, Loss, open};
 use serde::Deserialize;
 
-use crate::support::{gradient, parity};
+use crate::support::{gradient, names, parity};
 
 /// Largest difference of a log-probability, and relative one of a loss: both compute in fp32, in different orders.
 const TOLERANCE: f32 = 1e-4;
@@ -60,7 +60,7 @@ fn each(check: impl Fn(PathBuf, Reference, Vec<Datum>)) {
 #[test]
 fn logprobs_are_those_of_transformers() {
     each(|dir, reference, data| {
-        for engine in NAMES {
+        for engine in names() {
             let found = open(engine, &dir, 2).unwrap().forward(&data).unwrap();
             for (found, expected) in found.iter().zip(&reference.data) {
                 assert_eq!(found.len(), expected.logprobs.len());
@@ -78,7 +78,7 @@ fn losses_and_gradients_are_those_of_transformers() {
         let Expected { low, high, .. } = reference.clipped_ratio;
         let ratio = Loss::ClippedRatio { low, high };
         for (expected, loss) in [(&reference.cross_entropy, Loss::CrossEntropy), (&reference.clipped_ratio, ratio)] {
-            for engine in NAMES {
+            for engine in names() {
                 let seen = open(engine, &dir, 2).unwrap().forward_backward(&data, loss).unwrap();
                 let error = seen.loss / expected.loss - 1.0;
                 assert!(error.abs() < f64::from(TOLERANCE), "{} {}", seen.loss, expected.loss);

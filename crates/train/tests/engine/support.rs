@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use basis_train::engines::local::{Config, Local};
 use basis_train::engines::{
-    AdamW, Datum, Engine, Lora, Loss, NAMES, Next, Options, SampleQueue, SampleRequest, Sampled, open,
+    AdamW, Datum, Engine, Lora, Loss, NAMES, Next, Options, SampleQueue, SampleRequest, Sampled, available, open,
+    open_with,
 };
 
 /// Values of every tensor of a model, by name.
@@ -22,11 +23,44 @@ pub(crate) fn fixture() -> PathBuf {
     parity("tied")
 }
 
+/// The engines of this build that find what they need on this machine.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().filter(|name| match available(name) {
+        Ok(()) => true,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            false
+        }
+    })
+}
+
 /// Runs a check on each engine, opened on the committed model.
 pub(crate) fn each_engine(threads: usize, check: impl Fn(Box<dyn Engine>)) {
-    for name in NAMES {
-        check(open(name, &fixture(), threads).expect("the committed model opens"));
+    each_engine_on(&fixture(), threads, check);
+}
+
+/// Runs a check on each engine, opened on this model.
+pub(crate) fn each_engine_on(dir: &Path, threads: usize, check: impl Fn(Box<dyn Engine>)) {
+    for name in names() {
+        check(open(name, dir, threads).expect("the model opens"));
     }
+}
+
+/// Runs a check on each engine with these options.
+pub(crate) fn each_engine_with(dir: &Path, options: &Options, check: impl Fn(Box<dyn Engine>)) {
+    for name in names() {
+        check(open_with(name, dir, options).expect("the model opens"));
+    }
+}
+
+/// Checks that an engine samples the same, whatever else is in the batch: `local` exactly, others up to rounding.
+pub(crate) fn assert_alike(engine: &dyn Engine, found: &Sampled, expected: &Sampled) {
+    if engine.info().engine == "local" {
+        return assert_eq!(found, expected);
+    }
+    assert_eq!((&found.tokens, found.stopped), (&expected.tokens, expected.stopped));
+    let close = |(found, expected): (&f32, &f32)| (found - expected).abs() < 1e-4;
+    assert!(found.logprobs.iter().zip(&expected.logprobs).all(close));
 }
 
 /// Sizes that divide by nothing that a vector has, with an output matrix of its own.
@@ -134,6 +168,17 @@ pub(crate) fn overwrite(dir: &Path, name: &str, values: &[f32]) {
         place.copy_from_slice(&value.to_le_bytes());
     }
     std::fs::write(path, bytes).unwrap();
+}
+
+/// Of each tensor the norm of the difference, relative to its norm.
+pub(crate) fn assert_close(found: &Tensors, expected: &Tensors, tolerance: f64) {
+    assert!(found.keys().eq(expected.keys()));
+    for (name, expected) in expected {
+        let pairs = found[name].iter().zip(expected);
+        let error = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        let norm = expected.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        assert!(error <= tolerance * norm, "{name}: {error} of {norm}");
+    }
 }
 
 /// A request with plain settings.

@@ -1,11 +1,13 @@
 //! Reward must rise where one word decides.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use basis_gym::episode::{Message, Role};
 use basis_gym::store::{Recorder, RunStart};
 use basis_train::algo;
-use basis_train::engines::{Datum, Engine};
+use basis_train::engines::{Datum, Engine, NAMES, available, open};
+use basis_train::renderer::Renderer;
 use basis_train::run::{Event, TrainConfig};
 use basis_train::sft::{Sft, SftConfig};
 
@@ -41,23 +43,36 @@ fn supervised_training_gives_the_same_weights_twice() {
 fn reward_rises_with_every_estimator() {
     let renderer = renderer();
     for estimator in algo::ALL {
-        let root = tempfile::tempdir().expect("a directory");
-        let start = RunStart { command: "train", config: "" };
-        let dir = Recorder::create(root.path(), start).expect("creates").dir().to_path_buf();
-        let config = TrainConfig { estimator: estimator.name().to_owned(), ..config() };
-        let mut first_and_last = Vec::new();
-        let mut listen = |event: Event<'_>| {
-            if let Event::Iteration { metrics, .. } = event {
-                first_and_last.push(metrics.iter().find(|(name, _)| name == "success/mean").expect("is there").1);
-            }
-        };
-        let mut engine = taught_engine(renderer.as_ref());
-        let stop = AtomicBool::new(false);
-        let report = run(&dir, &config, &mut engine, &renderer, &stop, &mut listen).expect("trains");
-        let (first, last) = (first_and_last[0], first_and_last[first_and_last.len() - 1]);
-        assert!(first < 0.65 && last > first + 0.2, "{}: {first_and_last:?}", estimator.name());
-        let average = report.comparison.expect("there were probes").average;
-        assert!(average.interval.low > 0.0, "{}: {average:?}", estimator.name());
-        assert_eq!(report.checkpoint, report.best);
+        check_that_reward_rises(&mut taught_engine(renderer.as_ref()), &renderer, estimator.name());
     }
+}
+
+#[test]
+fn reward_rises_with_every_engine() {
+    let renderer = renderer();
+    let dir = tempfile::tempdir().expect("a directory");
+    taught_engine(renderer.as_ref()).save(dir.path(), false).expect("saves");
+    for name in NAMES.into_iter().filter(|name| available(name).is_ok()) {
+        check_that_reward_rises(open(name, dir.path(), 2).expect("opens").as_mut(), &renderer, "group_mean");
+    }
+}
+
+fn check_that_reward_rises(engine: &mut dyn Engine, renderer: &Arc<dyn Renderer>, estimator: &str) {
+    let root = tempfile::tempdir().expect("a directory");
+    let start = RunStart { command: "train", config: "" };
+    let dir = Recorder::create(root.path(), start).expect("creates").dir().to_path_buf();
+    let config = TrainConfig { estimator: estimator.to_owned(), ..config() };
+    let mut first_and_last = Vec::new();
+    let mut listen = |event: Event<'_>| {
+        if let Event::Iteration { metrics, .. } = event {
+            first_and_last.push(metrics.iter().find(|(name, _)| name == "success/mean").expect("is there").1);
+        }
+    };
+    let stop = AtomicBool::new(false);
+    let report = run(&dir, &config, engine, renderer, &stop, &mut listen).expect("trains");
+    let (first, last) = (first_and_last[0], first_and_last[first_and_last.len() - 1]);
+    assert!(first < 0.65 && last > first + 0.2, "{estimator}: {first_and_last:?}");
+    let average = report.comparison.expect("there were probes").average;
+    assert!(average.interval.low > 0.0, "{estimator}: {average:?}");
+    assert_eq!(report.checkpoint, report.best);
 }

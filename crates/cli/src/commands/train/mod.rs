@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
         return Err(Failure::new(Kind::Usage, "`train.max_staleness` must be 0 with `--engine tinker`")
             .hint("rollouts overlap training only where this machine does both"));
     }
+    arguments.service.check()?;
     let program = arguments.program.config(context, None)?;
     let packs = training_packs(&arguments, &named, context)?;
     let probe_pack = match &arguments.probe_pack {
@@ -82,7 +83,8 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     let train_config = settings::config_of(context, &tasks.iter().map(|task| task.skill.as_str()).collect())?;
     let dir = models::directory(context, arguments.model.as_deref())?;
     let (mut engine, renderer) = models::open_chosen(context, &arguments.service, &dir)?;
-    let sampler = if train_config.max_staleness > 0 { Some(models::open_to_train(context, &dir)?.0) } else { None };
+    let sampler =
+        if train_config.max_staleness > 0 { Some(arguments.service.open_to_train(context, &dir)?.0) } else { None };
     let reference = reference(&arguments, context, (&dir, train_config.kl))?;
 
     let digest = models::digest(&dir)?;
@@ -138,7 +140,7 @@ fn reference(
     (start, price): (&Path, f32),
 ) -> Result<Option<Box<dyn Engine>>, Failure> {
     let Some(given) = &arguments.reference else {
-        return if price > 0.0 { Ok(Some(models::open(context, start)?.0)) } else { Ok(None) };
+        return if price > 0.0 { Ok(Some(arguments.service.open(context, start)?.0)) } else { Ok(None) };
     };
     let dir = models::directory(context, Some(given))?;
     let tokenizer = |dir: &Path| results::digest_of_file(&dir.join("tokenizer.json"));
@@ -146,7 +148,7 @@ fn reference(
         let message = format!("the model in `{}` has another tokenizer than the one that is trained", dir.display());
         return Err(Failure::new(Kind::Input, message));
     }
-    Ok(Some(models::open(context, &dir)?.0))
+    Ok(Some(arguments.service.open(context, &dir)?.0))
 }
 
 /// The skills that are asked for: those of `--skills`, else all but composite kinds.

@@ -196,12 +196,12 @@ impl Config {
     }
 
     /// Width of all queries of a token.
-    pub(super) fn query_width(&self) -> usize {
+    pub(crate) fn query_width(&self) -> usize {
         self.num_attention_heads * self.head_dim
     }
 
     /// Width of all keys (or all values) of a token.
-    pub(super) fn key_width(&self) -> usize {
+    pub(crate) fn key_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim
     }
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::thread;
 
+use super::super::check::{Needs, check};
 use super::super::{
     AdamW, Datum, Engine, EngineError, ForwardBackward, Info, Loss, Options, Precision, SampleQueue, StepStats,
 };
-use super::checkpoint::{self, Checkpoint, Saved, Trained};
+use super::checkpoint::{self, Checkpoint, Found, Saved, Trained};
 use super::clock::{Spent, Work, account, time};
 use super::config::Config;
 use super::math::vector;
@@ -14,12 +15,10 @@ use super::model::adapters::Adapters;
 use super::model::weights::{Direction, Matrices, Model};
 use super::sampling;
 use super::training::adamw::{self, Moments};
-use super::training::plan::{MicroBatch, Targets, plan};
+use super::training::plan::{MicroBatch, plan};
 use super::training::tape::Keep;
+use super::training::target::Targets;
 use super::training::worker::{Training, Worker};
-
-/// Seed of fresh adapters: a run's seed decides what is sampled, not where training begins.
-const ADAPTER_SEED: u64 = 0;
 
 /// A model on this machine's CPU.
 ///
@@ -74,24 +73,7 @@ impl Local {
     /// # Errors
     /// As [`Engine::load`], and [`EngineError::Invalid`] when the directory has other adapters than the options ask for.
     pub fn open_with(dir: &Path, options: &Options) -> Result<Local, EngineError> {
-        let mut checkpoint = checkpoint::load(dir)?;
-        let invalid = |reason: String| EngineError::Invalid { reason };
-        match (&options.lora, &checkpoint.adapters) {
-            (Some(lora), None) => {
-                let trained = checkpoint::fresh_adapters(lora.clone(), dir, &checkpoint.model, ADAPTER_SEED);
-                checkpoint.adapters = Some(trained.map_err(invalid)?);
-                (checkpoint.moments, checkpoint.weight_version) = (Moments::default(), 0);
-            }
-            (Some(lora), Some(Trained { adapters, .. })) if !adapters.config.is_like(lora) => {
-                let found = &adapters.config;
-                return Err(invalid(format!(
-                    "`{}` has the adapters {found:?}, asked for were {lora:?}",
-                    dir.display()
-                )));
-            }
-            _ => {}
-        }
-        Ok(Local::with(checkpoint, options))
+        Ok(Local::with(checkpoint::open(dir, options.lora.as_ref())?, options))
     }
 
     /// Where the time of all threads has gone so far.
@@ -147,9 +129,7 @@ impl Local {
         }
         let grad_norm = adamw::norm(&gradient);
         if grad_norm.is_finite() {
-            let limit = f64::from(step.max_grad_norm);
-            let factor = if limit > 0.0 && grad_norm > limit { (limit / grad_norm) as f32 } else { 1.0 };
-            self.moments.step(values, &gradient, factor, &decayed, step);
+            self.moments.step(values, &gradient, adamw::clipping(grad_norm, step), &decayed, step);
             self.weight_version += 1;
             self.forget_derived();
         }
@@ -166,39 +146,6 @@ impl Local {
         self.forward = None;
         self.backward = None;
     }
-
-    fn check(&self, data: &[Datum], needs: Needs) -> Result<(), EngineError> {
-        let (context, vocab) = (self.model.config.max_position_embeddings, self.model.config.vocab_size);
-        for (index, datum) in data.iter().enumerate() {
-            let length = datum.ids.len();
-            if length > context {
-                return Err(EngineError::TooLong { length, context });
-            }
-            let invalid = |reason: String| Err(EngineError::Invalid { reason: format!("datum {index}: {reason}") });
-            if let Some(id) = datum.ids.iter().find(|&&id| id as usize >= vocab) {
-                return invalid(format!("id {id} is outside the vocabulary of {vocab}"));
-            }
-            let expected = length.saturating_sub(1);
-            for (name, values, needed) in [
-                ("weights", &datum.weights, needs >= Needs::Weights),
-                ("old_logprobs", &datum.old_logprobs, needs >= Needs::Advantages),
-                ("advantages", &datum.advantages, needs >= Needs::Advantages),
-            ] {
-                if needed && values.len() != expected {
-                    return invalid(format!("`{name}` has {} values, expected {expected}", values.len()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Which vectors of a datum are read.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Needs {
-    Ids,
-    Weights,
-    Advantages,
 }
 
 impl Engine for Local {
@@ -221,7 +168,7 @@ impl Engine for Local {
     }
 
     fn forward_backward(&mut self, batch: &[Datum], loss: Loss) -> Result<ForwardBackward, EngineError> {
-        self.check(batch, if loss.compares() { Needs::Advantages } else { Needs::Weights })?;
+        check(batch, Needs::of(loss), &self.model.config)?;
         self.pack(Direction::Forward);
         self.pack(Direction::Backward);
         let training = Training {
@@ -240,7 +187,7 @@ impl Engine for Local {
     }
 
     fn forward(&mut self, batch: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
-        self.check(batch, Needs::Ids)?;
+        check(batch, Needs::Ids, &self.model.config)?;
         self.pack(Direction::Forward);
         let (model, forward) = (&self.model, self.forward.as_ref().expect("it was packed"));
         let plans = plan(batch, Targets::All, self.workers.len());
@@ -271,27 +218,12 @@ impl Engine for Local {
     }
 
     fn load(&mut self, dir: &Path) -> Result<(), EngineError> {
-        let other = |file: &str| EngineError::Damaged {
-            path: dir.join(file),
-            reason: "it describes another model than the one in memory; open it as a new engine".to_owned(),
-        };
-        match &mut self.adapters {
-            Some(trained) if checkpoint::has_adapters(dir) => {
-                let (found, moments, weight_version) = checkpoint::load_adapters(dir, &self.model)?;
-                if !found.adapters.config.is_like(&trained.adapters.config) || found.base != trained.base {
-                    return Err(other("adapter_config.json"));
-                }
-                *trained = found;
-                (self.moments, self.weight_version) = (moments, weight_version);
-            }
-            adapters => {
-                let found = checkpoint::load(dir)?;
-                if found.model.config != self.model.config || found.adapters.is_some() || adapters.is_some() {
-                    return Err(other("config.json"));
-                }
-                (self.model, self.moments, self.weight_version) = (found.model, found.moments, found.weight_version);
-            }
+        let (found, moments, weight_version) = checkpoint::reload(dir, &self.model, self.adapters.as_ref())?;
+        match found {
+            Found::Weights(model) => self.model = model,
+            Found::Adapters(trained) => self.adapters = Some(trained),
         }
+        (self.moments, self.weight_version) = (moments, weight_version);
         self.workers.iter_mut().for_each(|worker| worker.gradient.fill(0.0));
         self.forget_derived();
         Ok(())

@@ -5,14 +5,14 @@
 //! It knows nothing about text, tasks or rewards.
 
 pub mod bench;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub mod clock;
 pub mod config;
 mod engine;
 mod math;
-mod model;
-mod sampling;
-mod training;
+pub(crate) mod model;
+pub(crate) mod sampling;
+pub(crate) mod training;
 
 pub use config::Config;
 pub use engine::Local;

@@ -4,6 +4,7 @@
 mod cispo;
 mod clipped_ratio;
 mod cross_entropy;
+mod tally;
 
 /// The loss, summed over targets with their weights; the caller folds any normalisation into the weights.
 #[derive(Debug, Clone, Copy, PartialEq)]

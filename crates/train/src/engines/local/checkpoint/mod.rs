@@ -6,6 +6,7 @@
 
 mod adapters;
 mod files;
+mod open;
 mod read;
 mod write;
 
@@ -19,6 +20,7 @@ use super::model::tensor::Tensor;
 use super::model::weights::Model;
 use super::training::adamw::Moments;
 use files::damaged;
+pub(crate) use open::{Found, open, reload};
 use read::{Tensors, Weights};
 
 const CONFIG: &str = "config.json";
@@ -36,6 +38,7 @@ pub(crate) struct Checkpoint {
 }
 
 /// Adapters, and where the frozen weights beside them are.
+#[derive(Clone)]
 pub(crate) struct Trained {
     pub(crate) adapters: Adapters,
     pub(crate) base: PathBuf,
@@ -73,7 +76,7 @@ pub(crate) fn save(dir: &Path, saved: &Saved) -> Result<(), EngineError> {
 }
 
 /// Reads a checkpoint; where it has adapters, the weights they stand beside, too.
-pub(crate) fn load(dir: &Path) -> Result<Checkpoint, EngineError> {
+fn load(dir: &Path) -> Result<Checkpoint, EngineError> {
     if !has_adapters(dir) {
         let (model, weight_version) = load_model(dir)?;
         let tensors = Tensor::all(&model.config, &model.layout);
@@ -86,12 +89,12 @@ pub(crate) fn load(dir: &Path) -> Result<Checkpoint, EngineError> {
 }
 
 /// Whether a directory has adapters rather than weights.
-pub(crate) fn has_adapters(dir: &Path) -> bool {
+fn has_adapters(dir: &Path) -> bool {
     dir.join(adapters::CONFIG).is_file()
 }
 
 /// Reads the adapters of a directory, which belong to this model.
-pub(crate) fn load_adapters(dir: &Path, model: &Model) -> Result<(Trained, Moments, u64), EngineError> {
+fn load_adapters(dir: &Path, model: &Model) -> Result<(Trained, Moments, u64), EngineError> {
     let described = adapters::read(dir)?;
     let mut trained = fresh_adapters(described.lora, &described.base, model, 0)
         .map_err(|reason| damaged(&dir.join(adapters::CONFIG), reason))?;
@@ -106,7 +109,7 @@ pub(crate) fn load_adapters(dir: &Path, model: &Model) -> Result<(Trained, Momen
 }
 
 /// New adapters for the model of a directory.
-pub(crate) fn fresh_adapters(mut lora: Lora, base: &Path, model: &Model, seed: u64) -> Result<Trained, String> {
+fn fresh_adapters(mut lora: Lora, base: &Path, model: &Model, seed: u64) -> Result<Trained, String> {
     // The order in which modules were named says nothing; files do not depend on it.
     lora.targets.sort();
     let adapters = Adapters::new(lora, &model.config, &model.layout, seed)?;

@@ -5,9 +5,10 @@ use super::vector::dot;
 use super::vectorize::vectorize;
 
 /// Sines and cosines of every position and frequency.
+#[derive(Clone)]
 pub(crate) struct Angles {
     /// Position by position: all cosines, then all sines.
-    table: Vec<f32>,
+    pub(crate) table: Vec<f32>,
     half: usize,
 }
 

@@ -20,24 +20,26 @@ use super::tensor::Tensor;
 pub(crate) const MODULES: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /// All adapters of a model.
+#[derive(Clone)]
 pub(crate) struct Adapters {
     pub(crate) config: Lora,
-    places: Vec<Adapter>,
+    pub(crate) places: Vec<Adapter>,
     /// `A` and `B` of each adapter, in order.
     pub(crate) values: Vec<f32>,
 }
 
 /// One adapter.
-struct Adapter {
+#[derive(Clone)]
+pub(crate) struct Adapter {
     /// Its module's name in the file.
     name: String,
     /// The matrix in our layout, and its columns that belong to the module.
-    matrix: Matrix,
-    columns: Range<usize>,
+    pub(crate) matrix: Matrix,
+    pub(crate) columns: Range<usize>,
     /// One row per rank.
-    a: Matrix,
+    pub(crate) a: Matrix,
     /// One row per output.
-    b: Matrix,
+    pub(crate) b: Matrix,
 }
 
 /// Buffers of the gradient.
@@ -130,7 +132,7 @@ impl Adapters {
         self.places.iter().filter(move |adapter| adapter.matrix == matrix)
     }
 
-    fn scale(&self) -> f32 {
+    pub(crate) fn scale(&self) -> f32 {
         self.config.alpha / self.config.rank as f32
     }
 }

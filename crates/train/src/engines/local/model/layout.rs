@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::super::config::Config;
 
 /// The places of all parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layout {
     /// One row per id.
     pub(crate) embedding: Matrix,
@@ -21,7 +21,7 @@ pub(crate) struct Layout {
 }
 
 /// The places of a layer's parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub(crate) input_norm: Range<usize>,
     /// Columns: all queries, all keys, all values.

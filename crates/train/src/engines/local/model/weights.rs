@@ -15,6 +15,7 @@ use super::layout::{Layout, Matrix};
 const DEVIATION: f32 = 0.02;
 
 /// A model: shape, places, values.
+#[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) config: Config,
     pub(crate) layout: Layout,

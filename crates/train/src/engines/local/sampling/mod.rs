@@ -5,12 +5,12 @@
 //! depend on other rows ([`pass`], [`attention`]), so neither the batch nor the number of threads changes what is sampled.
 
 mod attention;
-mod cache;
-mod choose;
+pub(crate) mod cache;
+pub(crate) mod choose;
 mod decoder;
 mod lobby;
 mod pass;
-mod sequence;
+pub(crate) mod sequence;
 mod sessions;
 
 pub(super) use decoder::serve;

@@ -26,6 +26,12 @@ pub(crate) fn norm(gradient: &[f32]) -> f64 {
     gradient.chunks(PIECE).map(square).sum::<f64>().sqrt()
 }
 
+/// What a gradient of this norm is multiplied with.
+pub(crate) fn clipping(grad_norm: f64, step: &AdamW) -> f32 {
+    let limit = f64::from(step.max_grad_norm);
+    if limit > 0.0 && grad_norm > limit { (limit / grad_norm) as f32 } else { 1.0 }
+}
+
 impl Moments {
     /// Applies `factor · gradient` to the values; those in `decayed` (ranges in order) decay.
     pub(crate) fn step(
@@ -56,21 +62,21 @@ impl Moments {
 
 /// Constants of one step.
 #[derive(Clone, Copy)]
-struct Numbers {
-    factor: f32,
-    beta1: f32,
-    beta2: f32,
+pub(crate) struct Numbers {
+    pub(crate) factor: f32,
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
     /// What is left of a value after decay.
-    kept: f32,
+    pub(crate) kept: f32,
     /// Learning rate over the first moment's bias.
-    rate: f32,
+    pub(crate) rate: f32,
     /// Inverse root of the second moment's bias.
-    unbias: f32,
-    epsilon: f32,
+    pub(crate) unbias: f32,
+    pub(crate) epsilon: f32,
 }
 
 impl Numbers {
-    fn new(step: &AdamW, steps: u64, factor: f32, decay: f32) -> Numbers {
+    pub(crate) fn new(step: &AdamW, steps: u64, factor: f32, decay: f32) -> Numbers {
         let bias = |beta: f32| 1.0 - f64::from(beta).powf(steps as f64);
         Numbers {
             factor,

@@ -1,13 +1,12 @@
 //! From the last layer's output to losses and their gradients, a few rows at a time, so that the logits of all positions never exist together.
 
-use super::super::super::loss::Sample;
 use super::super::super::{ForwardBackward, Loss};
 use super::super::math::softmax::Softmax;
 use super::super::math::{norm, vector};
 use super::super::model::weights::{Matrices, Model};
 use super::gradient::Gradient;
-use super::plan::Target;
 use super::tape::sized;
+use super::target::Target;
 
 /// Rows whose logits exist at the same time.
 const ROWS: usize = 64;
@@ -95,27 +94,11 @@ fn to_gradient(targets: &[Target], logits: &mut [f32], loss: Loss, pulls: &mut V
     pulls.extend(targets.iter().map(|target| logits[target.id as usize]));
     let softmax = Softmax::of(logits);
     for (target, pull) in targets.iter().zip(pulls.iter_mut()) {
-        let (value, derivative) = term(target, *pull - softmax.log_sum, loss, seen);
-        seen.loss += f64::from(target.weight * value);
-        seen.weight += f64::from(target.weight);
-        seen.targets += 1;
-        seen.entropy += f64::from(softmax.entropy);
-        *pull = target.weight * derivative;
+        let sample = target.sample(*pull - softmax.log_sum);
+        *pull = seen.add_target(loss, sample, target.weight, softmax.entropy);
     }
     vector::scale(logits, pulls.iter().sum::<f32>() / softmax.sum);
     for (target, pull) in targets.iter().zip(pulls) {
         logits[target.id as usize] -= *pull;
     }
-}
-
-/// The loss of one target, and minus its derivative by the log-probability.
-fn term(target: &Target, logprob: f32, loss: Loss, seen: &mut ForwardBackward) -> (f32, f32) {
-    let sample = Sample { logprob, old_logprob: target.old_logprob, advantage: target.advantage };
-    let term = loss.term(sample);
-    if loss.compares() {
-        let log_ratio = logprob - target.old_logprob;
-        seen.kl += f64::from(log_ratio.exp()) - 1.0 - f64::from(log_ratio);
-        seen.clipped += usize::from(term.clipped);
-    }
-    (term.loss, term.pull)
 }

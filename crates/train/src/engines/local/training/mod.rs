@@ -4,7 +4,7 @@
 //! summed in the order of the threads, so a result depends on the data and the number of threads alone. A micro-batch packs a few sequences without padding:
 //! [`forward`], [`loss`], [`backward`], with [`attention`] inside; then [`adamw`].
 
-pub(super) mod adamw;
+pub(crate) mod adamw;
 mod attention;
 mod backward;
 mod forward;
@@ -12,4 +12,5 @@ mod gradient;
 mod loss;
 pub(super) mod plan;
 pub(super) mod tape;
+pub(crate) mod target;
 pub(super) mod worker;

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::super::super::Datum;
+use super::target::{Target, Targets, rows};
 
 /// Rows in a micro-batch, unless one tree alone has more: small enough for the caches, large enough for matrix products.
 const ROWS: usize = 512;
@@ -36,27 +37,6 @@ pub(crate) struct Segment {
     pub(crate) rows: Range<usize>,
     /// The rows of the sequence before these, in order.
     pub(crate) before: Vec<Range<usize>>,
-}
-
-/// One prediction.
-pub(crate) struct Target {
-    /// The row that predicts it, among the rows with targets.
-    pub(crate) row: usize,
-    pub(crate) id: u32,
-    pub(crate) weight: f32,
-    pub(crate) old_logprob: f32,
-    pub(crate) advantage: f32,
-    /// The datum and the index into its vectors.
-    pub(crate) source: (usize, usize),
-}
-
-/// Which targets of a datum count.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Targets {
-    /// All of them.
-    All,
-    /// Those with a weight.
-    Weighted,
 }
 
 /// Sequences that begin alike, sorted by their ids.
@@ -114,14 +94,6 @@ fn trees(data: &[Datum], targets: Targets, threads: usize) -> Vec<Tree> {
     trees
 }
 
-/// Rows up to the last target that counts; what follows it has no effect.
-fn rows(datum: &Datum, targets: Targets) -> usize {
-    match targets {
-        Targets::All => datum.ids.len().saturating_sub(1),
-        Targets::Weighted => datum.weights.iter().rposition(|&weight| weight != 0.0).map_or(0, |last| last + 1),
-    }
-}
-
 impl Tree {
     fn push(&mut self, leaf: Leaf) {
         let new = leaf.rows - leaf.common;
@@ -162,16 +134,7 @@ impl MicroBatch {
                 self.segments.push(Segment { rows: new.clone(), before: runs(&path) });
             }
             path.extend(new);
-            let value = |values: &[f32], at: usize| values.get(at).copied().unwrap_or(0.0);
-            let counts = |&at: &usize| targets == Targets::All || datum.weights[at] != 0.0;
-            found.extend((0..rows).filter(counts).map(|at| Target {
-                row: path[at],
-                id: datum.ids[at + 1],
-                weight: value(&datum.weights, at),
-                old_logprob: value(&datum.old_logprobs, at),
-                advantage: value(&datum.advantages, at),
-                source: (index, at),
-            }));
+            found.extend(Target::of(index, datum, targets).map(|target| Target { row: path[target.row], ..target }));
         }
         found.sort_by_key(|target| (target.row, target.source));
         for target in found {

@@ -1,0 +1,211 @@
+//! The engine behind the trait: one model on one device.
+
+use std::path::Path;
+
+use burn_tensor::{Device, Tensor};
+
+use super::super::check::{Needs, check};
+use super::super::local::checkpoint::{self, Checkpoint, Found, Saved, Trained};
+use super::super::local::model::weights::Model;
+use super::super::local::training::adamw::{self, clipping};
+use super::super::local::training::target::Targets;
+use super::super::{AdamW, Datum, Engine, EngineError, ForwardBackward, Info, Loss, Options, SampleQueue, StepStats};
+use super::batches::plan;
+use super::frame::Angles;
+use super::limits::Limits;
+use super::optimizer::{self, Moments};
+use super::training::{Gradient, Passes};
+use super::weights::{Recipe, Weights};
+use super::{device, parameters, sampling};
+
+/// A model on a device.
+///
+/// The host keeps what the model is, and no values.
+pub struct Gpu {
+    device: Device,
+    model: Model,
+    adapters: Option<Trained>,
+    recipe: Recipe,
+    angles: Angles,
+    recompute: bool,
+    pub(super) limits: Limits,
+    /// In the order of [`parameters::of_model`].
+    weights: Vec<Tensor<2>>,
+    /// In the order of [`parameters::of_adapters`].
+    adapter_weights: Vec<Tensor<2>>,
+    /// Which matrices of what is trained decay.
+    decays: Vec<bool>,
+    gradient: Vec<Option<Tensor<2>>>,
+    moments: Moments,
+    weight_version: u64,
+}
+
+impl Gpu {
+    /// The model of a Hugging Face directory, with the optimiser's state if it is there. Threads have no meaning here.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] without a device, as [`Engine::load`], and [`EngineError::Invalid`] when the directory has other adapters
+    /// than the options ask for, or the device lacks the precision.
+    pub fn open_with(dir: &Path, options: &Options) -> Result<Gpu, EngineError> {
+        let device = device::open(options.precision)?;
+        let Checkpoint { mut model, mut adapters, moments, weight_version } =
+            checkpoint::open(dir, options.lora.as_ref())?;
+        let trained = adapters.as_ref().map(|trained| &trained.adapters);
+        let recipe = Recipe::new(&model.layout, trained, options.precision);
+        let places = parameters::of_model(&model.layout);
+        let decays: Vec<bool> = match trained {
+            Some(adapters) => vec![true; parameters::of_adapters(adapters).len()],
+            None => {
+                let decayed = model.layout.decayed();
+                places.iter().map(|place| decayed.contains(&place.range())).collect()
+            }
+        };
+        let weights = parameters::upload(&std::mem::take(&mut model.values), &places, &device);
+        let mut gpu = Gpu {
+            angles: Angles::new(&model, &device),
+            recompute: options.recompute,
+            limits: Limits::default(),
+            adapter_weights: Vec::new(),
+            gradient: vec![None; decays.len()],
+            moments: Moments::default(),
+            adapters: adapters.take(),
+            device,
+            model,
+            recipe,
+            weights,
+            decays,
+            weight_version,
+        };
+        gpu.take_adapters();
+        gpu.moments = gpu.upload_moments(&moments);
+        Ok(gpu)
+    }
+
+    /// Takes the values of adapters to the device, if there are any.
+    fn take_adapters(&mut self) {
+        if let Some(Trained { adapters, .. }) = &mut self.adapters {
+            let values = std::mem::take(&mut adapters.values);
+            self.adapter_weights = parameters::upload(&values, &parameters::of_adapters(adapters), &self.device);
+        }
+    }
+
+    fn upload_moments(&self, moments: &adamw::Moments) -> Moments {
+        if moments.steps == 0 {
+            return Moments::default();
+        }
+        let places = match &self.adapters {
+            Some(trained) => parameters::of_adapters(&trained.adapters),
+            None => parameters::of_model(&self.model.layout),
+        };
+        let upload = |values: &[f32]| parameters::upload(values, &places, &self.device);
+        Moments { first: upload(&moments.first), second: upload(&moments.second), steps: moments.steps }
+    }
+
+    fn trained(&self) -> &[Tensor<2>] {
+        if self.adapters.is_some() { &self.adapter_weights } else { &self.weights }
+    }
+
+    fn current(&self) -> Weights<'_> {
+        Weights { model: &self.weights, adapters: &self.adapter_weights }
+    }
+
+    fn passes(&self) -> Passes<'_> {
+        let Gpu { model, recipe, angles, recompute, limits, .. } = self;
+        Passes { config: &model.config, recipe, angles, recompute: *recompute, limits: *limits }
+    }
+}
+
+impl Engine for Gpu {
+    fn info(&self) -> Info {
+        Info {
+            engine: "gpu",
+            parameters: self.trained().iter().map(|tensor| tensor.shape().num_elements()).sum(),
+            vocab: self.model.config.vocab_size,
+            context: self.model.config.max_position_embeddings,
+            weight_version: self.weight_version,
+        }
+    }
+
+    fn sample(&mut self, queue: &dyn SampleQueue) -> Result<(), EngineError> {
+        sampling::serve(self.passes(), self.current(), queue)
+    }
+
+    fn forward_backward(&mut self, batch: &[Datum], loss: Loss) -> Result<ForwardBackward, EngineError> {
+        check(batch, Needs::of(loss), &self.model.config)?;
+        let mut values = std::mem::take(&mut self.gradient);
+        let trained: Vec<Tensor<2>> =
+            self.trained().iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
+        let (current, passes) = (self.current(), self.passes());
+        let tracked = match self.adapters {
+            Some(_) => Weights { adapters: &trained, ..current },
+            None => Weights { model: &trained, ..current },
+        };
+        let mut gradient = Gradient { trained: &trained, values: &mut values };
+        let mut seen = ForwardBackward::default();
+        let mut train = |batch| passes.train([current, tracked], (batch, loss), &mut gradient, &mut seen);
+        let result = plan(batch, Targets::Weighted, self.limits.training_ids).iter().try_for_each(&mut train);
+        self.gradient = values;
+        result.map(|()| seen)
+    }
+
+    fn forward(&mut self, batch: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
+        check(batch, Needs::Ids, &self.model.config)?;
+        let mut logprobs: Vec<Vec<f32>> =
+            batch.iter().map(|datum| vec![0.0; datum.ids.len().saturating_sub(1)]).collect();
+        for batch in plan(batch, Targets::All, self.limits.training_ids) {
+            let scores = self.passes().score(self.current(), &batch)?;
+            for (target, score) in batch.targets.iter().zip(scores) {
+                logprobs[target.source.0][target.source.1] = score;
+            }
+        }
+        Ok(logprobs)
+    }
+
+    fn optim_step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {
+        let grad_norm = optimizer::norm(&self.gradient)?;
+        if !grad_norm.is_finite() {
+            self.gradient.fill(None);
+            return Err(EngineError::NotFinite { what: "the norm of the gradient" });
+        }
+        let values = if self.adapters.is_some() { &mut self.adapter_weights } else { &mut self.weights };
+        self.moments.step(values, &mut self.gradient, clipping(grad_norm, step), &self.decays, step);
+        self.weight_version += 1;
+        Ok(StepStats { grad_norm, weight_version: self.weight_version })
+    }
+
+    fn save(&self, dir: &Path, with_optimizer: bool) -> Result<(), EngineError> {
+        let (mut model, mut adapters) = (self.model.clone(), self.adapters.clone());
+        let values = parameters::download(self.trained())?;
+        match &mut adapters {
+            Some(trained) => trained.adapters.values = values,
+            None => model.values = values,
+        }
+        let Moments { first, second, steps } = &self.moments;
+        let moments = match with_optimizer {
+            true => {
+                let [first, second] = [parameters::download(first)?, parameters::download(second)?];
+                Some(adamw::Moments { first, second, steps: *steps })
+            }
+            false => None,
+        };
+        let (adapters, moments) = (adapters.as_ref(), moments.as_ref());
+        checkpoint::save(dir, &Saved { model: &model, adapters, moments, weight_version: self.weight_version })
+    }
+
+    fn load(&mut self, dir: &Path) -> Result<(), EngineError> {
+        let (found, moments, weight_version) = checkpoint::reload(dir, &self.model, self.adapters.as_ref())?;
+        match found {
+            Found::Weights(model) => {
+                self.weights = parameters::upload(&model.values, &parameters::of_model(&model.layout), &self.device);
+            }
+            Found::Adapters(trained) => {
+                self.adapters = Some(trained);
+                self.take_adapters();
+            }
+        }
+        self.moments = self.upload_moments(&moments);
+        self.weight_version = weight_version;
+        self.gradient.fill(None);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Continuous batching: requests join the sequences that are being sampled and leave when they are done; each step computes one id of all.
+//!
+//! A request's prompt is computed beside those that came with it, a bounded number of ids at a time. Ids are chosen on the host, as `local`
+//! chooses them, from the request's own seed; other sequences change a result by rounding alone.
+
+use burn_tensor::Tensor;
+
+use super::super::local::sampling::cache::Cache as Nothing;
+use super::super::local::sampling::choose::choose;
+use super::super::local::sampling::sequence::{Sequence, check};
+use super::super::{EngineError, Next, SampleQueue, SampleRequest, Sampled};
+use super::cache::{self, Cache};
+use super::decoder::Decoder;
+use super::device::{indices, read};
+use super::head::Head;
+use super::training::Passes;
+use super::weights::{Layer, Weights};
+
+/// Serves requests until the queue is closed and everything taken from it is finished.
+pub(super) fn serve(passes: Passes, weights: Weights, queue: &dyn SampleQueue) -> Result<(), EngineError> {
+    let recipe = passes.recipe;
+    let sampler = Sampler {
+        passes,
+        queue,
+        embedding: recipe.embedding(weights),
+        layers: (0..recipe.layers()).map(|number| recipe.layer(weights, number)).collect(),
+        head: Head::new(passes, weights),
+        sequences: Vec::new(),
+        cache: None,
+        longest: 0,
+        waiting: None,
+    };
+    sampler.run()
+}
+
+struct Sampler<'a> {
+    passes: Passes<'a>,
+    queue: &'a dyn SampleQueue,
+    embedding: Tensor<2>,
+    layers: Vec<Layer>,
+    head: Head<'a>,
+    /// The rows of the cache.
+    sequences: Vec<Sequence>,
+    cache: Option<Cache>,
+    /// Ids that one of the sequences may come to have.
+    longest: usize,
+    /// Taken from the queue, without room yet.
+    waiting: Option<SampleRequest>,
+}
+
+impl Sampler<'_> {
+    fn run(mut self) -> Result<(), EngineError> {
+        loop {
+            let (newcomers, closed) = self.take()?;
+            if !newcomers.is_empty() {
+                self.admit(newcomers)?;
+            } else if !self.sequences.is_empty() {
+                self.step()?;
+            } else if closed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Requests for which there is room, and whether no more will come.
+    fn take(&mut self) -> Result<(Vec<Sequence>, bool), EngineError> {
+        let Passes { config, limits, .. } = self.passes;
+        let mut newcomers = Vec::new();
+        loop {
+            let count = self.sequences.len() + newcomers.len();
+            let request = match self.waiting.take().map_or_else(|| self.queue.next(count == 0), Next::Request) {
+                Next::Request(request) => request,
+                Next::Empty => return Ok((newcomers, false)),
+                Next::Closed => return Ok((newcomers, true)),
+            };
+            check(&request, config)?;
+            let context = config.max_position_embeddings;
+            if request.max_tokens == 0 || request.prompt.len() >= context {
+                let nothing = Sampled { tokens: Vec::new(), logprobs: Vec::new(), stopped: false };
+                self.queue.finish(request.id, nothing);
+                continue;
+            }
+            let length = request.prompt.len().saturating_add(request.max_tokens).min(context);
+            let longest = if count == 0 { length } else { length.max(self.longest) };
+            let bytes = (count + 1) * longest * cache::bytes(config);
+            let fits = count < limits.sequences && bytes <= limits.cache_bytes;
+            if count > 0 && !fits {
+                self.waiting = Some(request);
+                return Ok((newcomers, false));
+            }
+            self.longest = longest;
+            // Its own cache stays empty: keys and values are on the device.
+            newcomers.push(Sequence::new(request, Nothing::default()));
+        }
+    }
+
+    /// Computes the prompts of newcomers, and the first id of each.
+    fn admit(&mut self, newcomers: Vec<Sequence>) -> Result<(), EngineError> {
+        let longest = newcomers.iter().map(|sequence| sequence.ids.len()).max().expect("somebody came");
+        let begins: Vec<usize> = newcomers.iter().map(|sequence| longest - sequence.ids.len()).collect();
+        let padded = |(sequence, begin): (&Sequence, &usize)| [vec![0; *begin], sequence.ids.clone()].concat();
+        let rows: Vec<Vec<u32>> = newcomers.iter().zip(&begins).map(padded).collect();
+        let mut cache = Cache::new(self.passes.config, begins, longest, &self.embedding.device());
+        let most = (self.passes.limits.prompt_ids / rows.len()).max(1);
+        let mut last = None;
+        for begin in (0..longest).step_by(most) {
+            let columns = begin..(begin + most).min(longest);
+            let ids = rows.iter().flat_map(|row| row[columns.clone()].iter().copied());
+            last = Some(self.pass(ids, columns.len(), &mut cache));
+        }
+        let first = self.sequences.len();
+        self.sequences.extend(newcomers);
+        match &mut self.cache {
+            Some(rows) => rows.join(cache),
+            None => self.cache = Some(cache),
+        }
+        self.choose(first, last.expect("prompts have ids"))
+    }
+
+    /// Computes the next id of all sequences.
+    fn step(&mut self) -> Result<(), EngineError> {
+        let mut cache = self.cache.take().expect("sequences have a cache");
+        let ids = self.sequences.iter().map(|sequence| sequence.ids[sequence.ids.len() - 1]);
+        let last = self.pass(ids, 1, &mut cache);
+        self.cache = Some(cache);
+        self.choose(0, last)
+    }
+
+    /// Computes the next `count` ids of every row; gives the outputs of the last.
+    fn pass(&self, ids: impl Iterator<Item = u32>, count: usize, cache: &mut Cache) -> Tensor<2> {
+        let Passes { config, angles, .. } = self.passes;
+        let (rows, end) = (cache.begins().len(), cache.end());
+        cache.reserve(count);
+        let decoder = Decoder { config, frame: angles.ragged(cache.begins(), end..end + count, cache.columns()) };
+        let ids = indices(ids.map(|id| id as usize), &self.embedding.device());
+        let embedded = self.embedding.clone().select(0, ids).reshape([rows, count, config.hidden_size]);
+        let output =
+            self.layers.iter().enumerate().fold(embedded, |residual, (number, layer)| {
+                decoder.layer(layer, residual, |new| cache.write(number, new))
+            });
+        cache.advance(count);
+        output.narrow(1, count - 1, 1).flatten(0, 1)
+    }
+
+    /// Chooses an id for the sequences from `first` on; those that are done leave.
+    fn choose(&mut self, first: usize, last: Tensor<2>) -> Result<(), EngineError> {
+        let config = self.passes.config;
+        let logits = read(self.head.logits(last))?;
+        let (mut buffer, mut done) = (Vec::new(), Vec::new());
+        let sequences = self.sequences.iter_mut().enumerate().skip(first);
+        for ((index, sequence), logits) in sequences.zip(logits.chunks_exact(config.vocab_size)) {
+            let (temperature, uniform) = (sequence.request.temperature, sequence.uniform());
+            let choice = choose(logits, temperature, uniform, &mut buffer)
+                .ok_or(EngineError::NotFinite { what: "the model's output" })?;
+            self.queue.token(sequence.request.id, choice.id);
+            if sequence.push(choice, config.max_position_embeddings) {
+                done.push(index);
+            }
+        }
+        if !done.is_empty() {
+            self.leave(&done);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, done: &[usize]) {
+        let rows: Vec<usize> = (0..self.sequences.len()).filter(|row| !done.contains(row)).collect();
+        for &row in done.iter().rev() {
+            let sequence = self.sequences.remove(row);
+            let id = sequence.request.id;
+            self.queue.finish(id, sequence.finish().0);
+        }
+        match &mut self.cache {
+            Some(cache) if !rows.is_empty() => cache.keep(&rows),
+            cache => *cache = None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The matrices that a pass computes with: those of the model, with their adapters, rounded if products are.
+//!
+//! Matrices are put together layer by layer, so that a backward pass can go through one layer at a time: burn forgets how a tensor came
+//! about once a gradient went through it. Adapters are merged into their matrix, `W + alpha / rank · B A`; its gradient passes through a whole
+//! matrix, of one layer at a time, where `local` multiplies narrow ones.
+
+use std::ops::Range;
+
+use burn_tensor::{DType, Tensor};
+
+use super::super::Precision;
+use super::super::local::model::adapters::Adapters;
+use super::super::local::model::layout::Layout;
+use super::parameters;
+
+/// Matrices of a layer in [`parameters::of_model`].
+const IN_LAYER: usize = 8;
+
+/// How to put matrices together; holds none.
+pub(super) struct Recipe {
+    layers: usize,
+    tied: bool,
+    /// What products are rounded to.
+    rounded: Option<DType>,
+    adapters: Vec<Place>,
+    scale: f32,
+}
+
+/// Where an adapter belongs; `A` and `B` are neighbours among the adapters' tensors.
+struct Place {
+    matrix: usize,
+    columns: Range<usize>,
+}
+
+/// Tensors in the order of [`parameters`]; those that are trained may be tracked.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a> {
+    pub(super) model: &'a [Tensor<2>],
+    /// Empty without adapters.
+    pub(super) adapters: &'a [Tensor<2>],
+}
+
+/// The matrices of a layer, ready for products.
+pub(super) struct Layer {
+    pub(super) input_norm: Tensor<2>,
+    pub(super) qkv: Tensor<2>,
+    pub(super) query_norm: Tensor<2>,
+    pub(super) key_norm: Tensor<2>,
+    pub(super) output: Tensor<2>,
+    pub(super) feed_norm: Tensor<2>,
+    pub(super) gate_up: Tensor<2>,
+    pub(super) down: Tensor<2>,
+}
+
+impl Recipe {
+    pub(super) fn new(layout: &Layout, adapters: Option<&Adapters>, precision: Precision) -> Recipe {
+        let places = parameters::of_model(layout);
+        let index =
+            |matrix| places.iter().position(|place| *place == matrix).expect("an adapter's matrix is in the model");
+        let placed = adapters.iter().flat_map(|adapters| &adapters.places);
+        Recipe {
+            layers: layout.layers.len(),
+            tied: layout.head == layout.embedding,
+            rounded: (precision == Precision::Bf16).then_some(DType::BF16),
+            adapters: placed.map(|it| Place { matrix: index(it.matrix), columns: it.columns.clone() }).collect(),
+            scale: adapters.map_or(0.0, Adapters::scale),
+        }
+    }
+
+    /// Layers of the model.
+    pub(super) fn layers(&self) -> usize {
+        self.layers
+    }
+
+    /// One row per id.
+    pub(super) fn embedding(&self, weights: Weights) -> Tensor<2> {
+        weights.model[0].clone()
+    }
+
+    /// The matrices of a layer.
+    pub(super) fn layer(&self, weights: Weights, number: usize) -> Layer {
+        let first = 1 + number * IN_LAYER;
+        let norm = |at: usize| weights.model[first + at].clone();
+        let matrix = |at: usize| self.rounded(self.merged(weights, first + at));
+        Layer {
+            input_norm: norm(0),
+            qkv: matrix(1),
+            query_norm: norm(2),
+            key_norm: norm(3),
+            output: matrix(4),
+            feed_norm: norm(5),
+            gate_up: matrix(6),
+            down: matrix(7),
+        }
+    }
+
+    /// The norm after the last layer.
+    pub(super) fn final_norm(&self, weights: Weights) -> Tensor<2> {
+        weights.model[1 + self.layers * IN_LAYER].clone()
+    }
+
+    /// From the hidden width to ids.
+    pub(super) fn head(&self, weights: Weights) -> Tensor<2> {
+        let index = if self.tied { 0 } else { 2 + self.layers * IN_LAYER };
+        self.rounded(weights.model[index].clone()).transpose()
+    }
+
+    fn rounded(&self, matrix: Tensor<2>) -> Tensor<2> {
+        match self.rounded {
+            Some(kind) => matrix.cast(kind),
+            None => matrix,
+        }
+    }
+
+    /// A matrix with its adapters, which have some of its columns each.
+    fn merged(&self, weights: Weights, index: usize) -> Tensor<2> {
+        let matrix = &weights.model[index];
+        let [rows, columns] = matrix.dims();
+        let of = |columns: Range<usize>| matrix.clone().slice([0..rows, columns]);
+        let (mut pieces, mut done) = (Vec::new(), 0);
+        let pairs = self.adapters.iter().zip(weights.adapters.chunks_exact(2));
+        for (place, pair) in pairs.filter(|(place, _)| place.matrix == index) {
+            if place.columns.start > done {
+                pieces.push(of(done..place.columns.start));
+            }
+            let change = pair[0].clone().transpose().matmul(pair[1].clone().transpose());
+            pieces.push(of(place.columns.clone()) + change * self.scale);
+            done = place.columns.end;
+        }
+        if pieces.is_empty() {
+            return matrix.clone();
+        }
+        if done < columns {
+            pieces.push(of(done..columns));
+        }
+        Tensor::cat(pieces, 1)
+    }
+}
