@@ -13,7 +13,8 @@ pub(crate) fn a_fork_bomb_is_contained(backend: &dyn Backend) {
     // Shells wait for a second before they try again; the loop does not, so that the shortage lasts and sampling sees it.
     let again = format!("awk 'BEGIN {{ while (1) system(\"setsid sleep {marker} &\") }}' &");
     let bomb = format!("{again} bomb() {{ bomb | bomb & setsid sleep {marker} & }}; bomb; sleep 60");
-    let command = Command { wall: Some(Duration::from_secs(1)), ..shell(&bomb) };
+    // Long enough for a busy machine to get there.
+    let command = Command { wall: Some(Duration::from_secs(3)), ..shell(&bomb) };
     let output = sandbox.exec(&command).expect("ran");
     assert_eq!(output.outcome, Outcome::TimedOut);
     assert!(output.refused.processes);
