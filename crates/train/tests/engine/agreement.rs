@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use basis_train::engines::{AdamW, Datum, Engine, EngineError, Loss, Options, Precision, available, open, open_with};
+use basis_train::engines::{
+    AdamW, Datum, Engine, EngineError, Loss, NAMES, Options, Precision, available, open, open_with,
+};
 
 use crate::support::{assert_close, data, fixture, gradient, lora, names, parity, request, sample_all, tensors};
 
@@ -138,7 +140,7 @@ fn products_in_bf16_are_near_or_refused_by_name() {
 #[test]
 fn an_engine_that_is_not_there_says_what_is_missing() {
     match available("gpu") {
-        Ok(()) => assert!(cfg!(feature = "gpu")),
+        Ok(()) => assert!(NAMES.contains(&"gpu")),
         Err(error @ EngineError::Unavailable { .. }) => {
             let expected = if cfg!(feature = "cuda") { "driver" } else { "--features cuda" };
             assert!(error.to_string().contains(expected), "{error}");
