@@ -8,8 +8,8 @@
 //! Covered: full and LoRA training in fp32 and bf16, all losses, activations computed again, continuous batching. Not covered: several devices;
 //! beginnings that sequences share, in training and in caches, are computed for each; a session's turns begin from the first id.
 //!
-//! **It was never run on a GPU**, nor built with the feature `cuda`. Its tests run the same code on burn's processor backend (feature
-//! `gpu-tests`); the feature `cuda` changes nothing but [`device`].
+//! **It was never run on a GPU**, and with the feature `cuda` only checked, not linked (`docs/results/engine.md`). Its tests run the same code on
+//! burn's processor backend (feature `gpu-tests`); the feature `cuda` changes nothing but [`device`].
 
 mod batches;
 mod cache;
