@@ -8,7 +8,7 @@ use super::super::check::{Needs, check};
 use super::super::local::checkpoint::{self, Checkpoint, Found, Saved, Trained};
 use super::super::local::model::weights::Model;
 use super::super::local::training::adamw::{self, clipping};
-use super::super::local::training::target::Targets;
+use super::super::local::training::target::{self, Targets};
 use super::super::{AdamW, Datum, Engine, EngineError, ForwardBackward, Info, Loss, Options, SampleQueue, StepStats};
 use super::batches::plan;
 use super::frame::Angles;
@@ -48,8 +48,7 @@ impl Gpu {
     /// than the options ask for, or the device lacks the precision.
     pub fn open_with(dir: &Path, options: &Options) -> Result<Gpu, EngineError> {
         let device = device::open(options.precision)?;
-        let Checkpoint { mut model, mut adapters, moments, weight_version } =
-            checkpoint::open(dir, options.lora.as_ref())?;
+        let Checkpoint { mut model, adapters, moments, weight_version } = checkpoint::open(dir, options.lora.as_ref())?;
         let trained = adapters.as_ref().map(|trained| &trained.adapters);
         let recipe = Recipe::new(&model.layout, trained, options.precision);
         let places = parameters::of_model(&model.layout);
@@ -68,7 +67,7 @@ impl Gpu {
             adapter_weights: Vec::new(),
             gradient: vec![None; decays.len()],
             moments: Moments::default(),
-            adapters: adapters.take(),
+            adapters,
             device,
             model,
             recipe,
@@ -148,17 +147,13 @@ impl Engine for Gpu {
         result.map(|()| seen)
     }
 
-    fn forward(&mut self, batch: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
-        check(batch, Needs::Ids, &self.model.config)?;
-        let mut logprobs: Vec<Vec<f32>> =
-            batch.iter().map(|datum| vec![0.0; datum.ids.len().saturating_sub(1)]).collect();
-        for batch in plan(batch, Targets::All, self.limits.training_ids) {
-            let scores = self.passes().score(self.current(), &batch)?;
-            for (target, score) in batch.targets.iter().zip(scores) {
-                logprobs[target.source.0][target.source.1] = score;
-            }
-        }
-        Ok(logprobs)
+    fn forward(&mut self, data: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
+        check(data, Needs::Ids, &self.model.config)?;
+        let batches = plan(data, Targets::All, self.limits.training_ids);
+        let score = |batch| self.passes().score(self.current(), batch);
+        let scores = batches.iter().map(score).collect::<Result<Vec<_>, _>>()?;
+        let scored = batches.iter().zip(scores).flat_map(|(batch, scores)| batch.targets.iter().zip(scores));
+        Ok(target::by_datum(data, scored))
     }
 
     fn optim_step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {

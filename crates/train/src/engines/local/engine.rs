@@ -17,7 +17,7 @@ use super::sampling;
 use super::training::adamw::{self, Moments};
 use super::training::plan::{MicroBatch, plan};
 use super::training::tape::Keep;
-use super::training::target::Targets;
+use super::training::target::{self, Targets};
 use super::training::worker::{Training, Worker};
 
 /// A model on this machine's CPU.
@@ -194,15 +194,8 @@ impl Engine for Local {
         let score = |worker: &mut Worker, plan: &[MicroBatch]| worker.score(model, forward, plan);
         let (parts, spent) = run(&mut self.workers, &plans, &score);
         self.spent.add(&spent);
-        let mut logprobs: Vec<Vec<f32>> =
-            batch.iter().map(|datum| vec![0.0; datum.ids.len().saturating_sub(1)]).collect();
         let scored = plans.iter().flatten().zip(parts.into_iter().flatten());
-        for (batch, scores) in scored {
-            for (target, score) in batch.targets.iter().zip(scores) {
-                logprobs[target.source.0][target.source.1] = score;
-            }
-        }
-        Ok(logprobs)
+        Ok(target::by_datum(batch, scored.flat_map(|(batch, scores)| batch.targets.iter().zip(scores))))
     }
 
     fn optim_step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {

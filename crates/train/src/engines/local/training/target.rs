@@ -52,3 +52,13 @@ pub(crate) fn rows(datum: &Datum, targets: Targets) -> usize {
         Targets::Weighted => datum.weights.iter().rposition(|&weight| weight != 0.0).map_or(0, |last| last + 1),
     }
 }
+
+/// Values of targets where their data have them; 0 where there is no target.
+pub(crate) fn by_datum<'t>(data: &[Datum], values: impl Iterator<Item = (&'t Target, f32)>) -> Vec<Vec<f32>> {
+    let mut all: Vec<Vec<f32>> = data.iter().map(|datum| vec![0.0; datum.ids.len().saturating_sub(1)]).collect();
+    for (target, value) in values {
+        let (datum, at) = target.source;
+        all[datum][at] = value;
+    }
+    all
+}
