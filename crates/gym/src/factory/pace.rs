@@ -60,13 +60,10 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     let bench = Bench::prepare(crew.workshop, project)?;
     let mut sites = sites(project, &mut ChaCha8Rng::seed_from_u64(seed));
     sites.truncate(most);
-    // Mutations of the same function come later the more it has: dealt out, no batch is longer than another.
-    let count = sites.len().div_ceil(batch(most));
-    let batches: Vec<Vec<Mutation>> =
-        (0..count).map(|first| sites.iter().skip(first).step_by(count).cloned().collect()).collect();
+    let batches: Vec<&[Mutation]> = sites.chunks(batch(most)).collect();
     let begun = Instant::now();
     let tried =
-        parallel::map(&batches, crew.workers, crew.stop, &|batch: &Vec<Mutation>| try_all(&bench.ground(), batch));
+        parallel::map(&batches, crew.workers, crew.stop, &|batch: &&[Mutation]| try_all(&bench.ground(), batch));
     let running = begun.elapsed();
     let begun = Instant::now();
     let confirm = |batch: &Vec<_>| -> Vec<Result<(), String>> {
@@ -82,7 +79,7 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     };
     let outcomes = parallel::map(&tried, crew.workers, crew.stop, &confirm);
     let recording = begun.elapsed();
-    let judged = batches.iter().flatten().zip(outcomes.into_iter().flatten()).map(|(mutation, outcome)| {
+    let judged = sites.iter().zip(outcomes.into_iter().flatten()).map(|(mutation, outcome)| {
         let code = outcome.err().unwrap_or_else(|| "recorded".to_owned());
         let is_noticed = !matches!(code.as_str(), "survived" | "not_covered");
         Judged { mutation: mutation.clone(), code, is_noticed }
