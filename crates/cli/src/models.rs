@@ -50,11 +50,15 @@ pub(crate) fn open_to_train(context: &Context<'_>, dir: &Path) -> Result<Model, 
 
 fn open_with(engine: &str, dir: &Path, options: &Options) -> Result<Model, Failure> {
     let renderer = renderer::load(dir).kind(Kind::Input)?;
-    let engine = engines::open_with(engine, dir, options).map_err(|error| match error {
+    Ok((open_engine(engine, dir, options)?, renderer))
+}
+
+/// Opens what samples and trains alone, which needs no tokenizer.
+pub(crate) fn open_engine(engine: &str, dir: &Path, options: &Options) -> Result<Box<dyn Engine>, Failure> {
+    engines::open_with(engine, dir, options).map_err(|error| match error {
         EngineError::Unavailable { .. } => Failure::from(error),
         error => Failure::from_error(Kind::Input, error),
-    })?;
-    Ok((engine, renderer))
+    })
 }
 
 /// How the settings say that an engine holds and trains a model.

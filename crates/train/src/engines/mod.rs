@@ -1,5 +1,6 @@
 //! What samples from a policy and trains it. The trait has the shape of the Tinker API, so that a remote service fits too.
 
+pub mod bench;
 mod check;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -9,6 +10,7 @@ pub mod tinker;
 
 use std::path::Path;
 
+use local::clock::Spent;
 pub use loss::Loss;
 
 /// Opens the model in `dir` with the engine of this name, on `threads` threads.
@@ -146,6 +148,11 @@ pub trait Engine: Send {
     /// # Errors
     /// [`EngineError::Damaged`] with the file and what is wrong.
     fn load(&mut self, dir: &Path) -> Result<(), EngineError>;
+
+    /// Where the time of all its threads has gone so far; nothing where an engine keeps no account.
+    fn spent(&self) -> Spent {
+        Spent::default()
+    }
 }
 
 /// Facts about a model.

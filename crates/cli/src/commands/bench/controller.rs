@@ -10,7 +10,7 @@ use basis_gym::rollout::{Crew, Job, Player, Roster, World, dispatch};
 use basis_gym::store::{self, EpisodeFilter, Reader, Recorder, RunStart};
 use basis_gym::task::{Context as TaskContext, SCHEMA_VERSION, Task};
 use basis_gym::tree::Tree;
-use basis_train::engines::local::bench::{cpu_seconds, peak_memory};
+use basis_train::engines::bench::{cpu_seconds, peak_memory};
 
 use super::Figure;
 use crate::context::Context;

@@ -7,6 +7,8 @@ mod grader;
 mod mining;
 mod sandbox;
 
+use std::path::PathBuf;
+
 use self::controller::Workload;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
@@ -46,6 +48,12 @@ pub(crate) struct Arguments {
     /// Those of them that it also judges with one fresh process of pytest each
     #[arg(long, default_value_t = 20, value_name = "N")]
     fresh: usize,
+    /// The engine that is measured
+    #[arg(long, default_value = "local", value_parser = ["local", "gpu"], value_name = "ENGINE")]
+    engine: String,
+    /// Model directory to measure it on; default: two made-up models
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
 }
 
 /// A part of the measurements.
@@ -98,7 +106,7 @@ pub(crate) fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Fai
     }
     context.check_stop()?;
     if wanted(Part::Engine) {
-        engine::run(context)?;
+        engine::run(&arguments.engine, arguments.model.as_deref(), context)?;
     }
     Ok(())
 }

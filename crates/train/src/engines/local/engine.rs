@@ -76,11 +76,6 @@ impl Local {
         Ok(Local::with(checkpoint::open(dir, options.lora.as_ref())?, options))
     }
 
-    /// Where the time of all threads has gone so far.
-    pub fn spent(&self) -> Spent {
-        self.spent
-    }
-
     /// The shape of the model.
     pub fn config(&self) -> &Config {
         &self.model.config
@@ -220,6 +215,10 @@ impl Engine for Local {
         self.workers.iter_mut().for_each(|worker| worker.gradient.fill(0.0));
         self.forget_derived();
         Ok(())
+    }
+
+    fn spent(&self) -> Spent {
+        self.spent
     }
 }
 

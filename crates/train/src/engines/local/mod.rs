@@ -4,7 +4,6 @@
 //! kept (`checkpoint`), and [`Local`], which puts these behind the trait. `math` holds the few vector and matrix operations below, [`clock`] counts where the time goes.
 //! It knows nothing about text, tasks or rewards.
 
-pub mod bench;
 pub(crate) mod checkpoint;
 pub mod clock;
 pub mod config;

@@ -1,23 +1,13 @@
-//! How fast the engine is on this machine, on made-up ids: used by `basis bench` and `benches/engine.rs`.
+//! How fast an engine is on this machine, on made-up ids: used by `basis bench` and `benches/engine.rs`.
 //!
 //! On a machine with other work, tokens per second of CPU time say more than tokens per second.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::super::{AdamW, Datum, Engine, EngineError, Loss, Next, SampleQueue, SampleRequest, Sampled};
-use super::clock::Spent;
-use super::{Config, Local};
-
-/// What was measured.
-#[derive(Debug, Clone, Copy)]
-pub struct Measured {
-    /// How fast it was.
-    pub rate: Rate,
-    /// Where the time of the threads went, that of warming up included.
-    pub spent: Spent,
-}
+use super::local::Config;
+use super::{AdamW, Datum, Engine, EngineError, Loss, Next, SampleQueue, SampleRequest, Sampled};
 
 /// The step of every measurement.
 const STEP: AdamW =
@@ -49,25 +39,14 @@ pub fn m3() -> Config {
 ///
 /// # Errors
 /// As the engine's.
-pub fn training(
-    config: &Config,
-    threads: usize,
-    sequences: usize,
-    length: usize,
-    time: Duration,
-) -> Result<Measured, EngineError> {
-    let mut engine = Local::create(config.clone(), 0, threads)?;
+pub fn training(engine: &mut dyn Engine, sequences: usize, length: usize, time: Duration) -> Result<Rate, EngineError> {
     let datum = |seed| Datum {
-        ids: ids(config, seed, length),
+        ids: ids(engine, seed, length),
         weights: vec![1.0 / (sequences * length) as f32; length - 1],
         ..Datum::default()
     };
     let batch: Vec<Datum> = (0..sequences).map(datum).collect();
-    let rate = repeat(time, sequences * length, || {
-        engine.forward_backward(&batch, Loss::CrossEntropy)?;
-        engine.optim_step(&STEP)
-    })?;
-    Ok(Measured { rate, spent: engine.spent() })
+    train(engine, &batch, time)
 }
 
 /// Training on the episodes of 6 tasks, 8 of each: 280 tokens that all of a task have in common, 40 that two have, 52 of its own, of which
@@ -75,10 +54,9 @@ pub fn training(
 ///
 /// # Errors
 /// As the engine's.
-pub fn groups(config: &Config, threads: usize, alike: bool, time: Duration) -> Result<Measured, EngineError> {
-    let mut engine = Local::create(config.clone(), 0, threads)?;
+pub fn groups(engine: &mut dyn Engine, alike: bool, time: Duration) -> Result<Rate, EngineError> {
     let datum = |index: usize| {
-        let parts = [ids(config, index / 8, 280), ids(config, 100 + index / 2, 40), ids(config, 200 + index, 52)];
+        let parts = [ids(engine, index / 8, 280), ids(engine, 100 + index / 2, 40), ids(engine, 200 + index, 52)];
         let mut ids = parts.concat();
         if !alike {
             ids[0] = index as u32;
@@ -87,52 +65,39 @@ pub fn groups(config: &Config, threads: usize, alike: bool, time: Duration) -> R
         Datum { ids, weights, ..Datum::default() }
     };
     let batch: Vec<Datum> = (0..48).map(datum).collect();
-    let tokens = batch.iter().map(|datum| datum.ids.len()).sum();
-    let rate = repeat(time, tokens, || {
-        engine.forward_backward(&batch, Loss::CrossEntropy)?;
-        engine.optim_step(&STEP)
-    })?;
-    Ok(Measured { rate, spent: engine.spent() })
+    train(engine, &batch, time)
 }
 
-/// Sampling `tokens` tokens in each of `sessions` sessions at the same time, each after a prompt of its own of `prompt` tokens. Reading the
-/// prompts is not counted.
+fn train(engine: &mut dyn Engine, batch: &[Datum], time: Duration) -> Result<Rate, EngineError> {
+    let tokens = batch.iter().map(|datum| datum.ids.len()).sum();
+    repeat(time, tokens, || {
+        engine.forward_backward(batch, Loss::CrossEntropy)?;
+        engine.optim_step(&STEP)
+    })
+}
+
+/// Sampling `tokens` tokens in each of `sessions` sessions at the same time, each after a prompt of its own of `prompt` tokens. Time runs from
+/// when each has its first token: reading the prompts is not counted, whether or not the engine remembers what it has read of a session.
 ///
 /// # Errors
 /// As the engine's.
-pub fn decoding(
-    config: &Config,
-    threads: usize,
-    sessions: usize,
-    prompt: usize,
-    tokens: usize,
-) -> Result<Measured, EngineError> {
-    let mut engine = Local::create(config.clone(), 0, threads)?;
-    let queue = Turns { second: tokens, state: Mutex::new(TurnsState::default()), changed: Condvar::new() };
-    for id in 0..sessions {
-        queue.lock().waiting.push_back(SampleRequest { last: false, ..request(config, id, prompt, 1) });
-    }
-    queue.lock().reading = sessions;
+pub fn decoding(engine: &mut dyn Engine, sessions: usize, prompt: usize, tokens: usize) -> Result<Rate, EngineError> {
+    let waiting = (0..sessions).map(|id| SampleRequest { last: false, ..request(engine, id, prompt, 1) });
+    let state = TurnsState { waiting: waiting.collect(), reading: sessions, ..TurnsState::default() };
+    let queue = Turns { second: tokens, state: Mutex::new(state), changed: Condvar::new() };
     engine.sample(&queue)?;
-    let clock = queue.lock().clock.take().expect("all prompts were read");
-    Ok(Measured { rate: rate(sessions * tokens, clock.elapsed()), spent: engine.spent() })
+    let state = queue.lock();
+    let clock = state.clock.as_ref().expect("every session has a token");
+    Ok(rate(state.counted, clock.elapsed()))
 }
 
 /// Reading `sessions` different prompts of `length` tokens.
 ///
 /// # Errors
 /// As the engine's.
-pub fn reading(
-    config: &Config,
-    threads: usize,
-    sessions: usize,
-    length: usize,
-    time: Duration,
-) -> Result<Measured, EngineError> {
-    let mut engine = Local::create(config.clone(), 0, threads)?;
-    let requests = || (0..sessions).map(|id| request(config, id, length, 1)).collect();
-    let rate = repeat(time, sessions * length, || engine.sample(&Given(Mutex::new(requests()))))?;
-    Ok(Measured { rate, spent: engine.spent() })
+pub fn reading(engine: &mut dyn Engine, sessions: usize, length: usize, time: Duration) -> Result<Rate, EngineError> {
+    let requests: VecDeque<_> = (0..sessions).map(|id| request(engine, id, length, 1)).collect();
+    repeat(time, sessions * length, || engine.sample(&Given(Mutex::new(requests.clone()))))
 }
 
 /// Tokens per second of calls with so many tokens, after one call that is not counted.
@@ -188,10 +153,10 @@ pub fn cpu_seconds() -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-fn request(config: &Config, id: usize, prompt: usize, tokens: usize) -> SampleRequest {
+fn request(engine: &dyn Engine, id: usize, prompt: usize, tokens: usize) -> SampleRequest {
     SampleRequest {
         id: id as u64,
-        prompt: ids(config, id, prompt),
+        prompt: ids(engine, id, prompt),
         session: id as u64,
         last: true,
         max_tokens: tokens,
@@ -201,8 +166,9 @@ fn request(config: &Config, id: usize, prompt: usize, tokens: usize) -> SampleRe
     }
 }
 
-fn ids(config: &Config, seed: usize, length: usize) -> Vec<u32> {
-    (0..length).map(|at| ((at * 7919 + seed * 104_729 + at * at * 31) % config.vocab_size) as u32).collect()
+fn ids(engine: &dyn Engine, seed: usize, length: usize) -> Vec<u32> {
+    let vocab = engine.info().vocab;
+    (0..length).map(|at| ((at * 7919 + seed * 104_729 + at * at * 31) % vocab) as u32).collect()
 }
 
 /// Requests that are all there from the beginning.
@@ -230,8 +196,12 @@ struct TurnsState {
     served: Vec<SampleRequest>,
     /// Prompts that are still to be read.
     reading: usize,
-    /// Started when all prompts were read.
+    /// Sessions that have a token of their second request.
+    begun: BTreeSet<u64>,
+    /// Started when all have.
     clock: Option<Clock>,
+    /// Tokens since then.
+    counted: usize,
 }
 
 impl Turns {
@@ -256,9 +226,21 @@ impl SampleQueue for Turns {
         }
     }
 
-    fn finish(&self, id: u64, sampled: Sampled) {
+    fn token(&self, id: u64, _: u32) {
         let mut state = self.lock();
         if state.clock.is_some() {
+            state.counted += 1;
+        } else if state.reading == 0 {
+            state.begun.insert(id);
+            if state.waiting.is_empty() && state.begun.len() == state.served.len() {
+                state.clock = Some(Clock::start());
+            }
+        }
+    }
+
+    fn finish(&self, id: u64, sampled: Sampled) {
+        let mut state = self.lock();
+        if state.reading == 0 {
             return;
         }
         let first = state.served.iter_mut().find(|request| request.id == id).expect("only what was served finishes");
@@ -267,7 +249,6 @@ impl SampleQueue for Turns {
         state.reading -= 1;
         if state.reading == 0 {
             state.waiting = std::mem::take(&mut state.served).into();
-            state.clock = Some(Clock::start());
             self.changed.notify_all();
         }
     }
