@@ -1,15 +1,17 @@
 //! The decoder: from ids to the last layer's output, with or without gradients, with or without what came before.
 
+use burn_tensor::Tensor;
 use burn_tensor::activation::{silu, softmax};
-use burn_tensor::{DType, Tensor};
 
 use super::super::local::Config;
 use super::frame::Frame;
+use super::products::Products;
 use super::weights::Layer;
 
 /// Rows of ids through the layers of a model; the input and output of each are sequences × ids × width.
 pub(super) struct Decoder<'a> {
     pub(super) config: &'a Config,
+    pub(super) products: Products,
     pub(super) frame: Frame,
 }
 
@@ -26,15 +28,15 @@ impl Decoder<'_> {
     ) -> Tensor<3> {
         let middle = residual.clone() + self.attend(layer, residual, remember);
         let normed = self.norm(middle.clone(), &layer.feed_norm);
-        let [gate, up] = halves(product(normed, &layer.gate_up));
-        middle + product(silu(gate) * up, &layer.down)
+        let [gate, up] = halves(self.products.apply(normed, &layer.gate_up));
+        middle + self.products.apply(silu(gate) * up, &layer.down)
     }
 
     fn attend(&self, layer: &Layer, residual: Tensor<3>, remember: impl FnOnce(KeysValues) -> KeysValues) -> Tensor<3> {
         let config = self.config;
         let (heads, pairs, width) = (config.num_attention_heads, config.num_key_value_heads, config.head_dim);
         let [sequences, ids, _] = residual.dims();
-        let qkv = product(self.norm(residual, &layer.input_norm), &layer.qkv).reshape([
+        let qkv = self.products.apply(self.norm(residual, &layer.input_norm), &layer.qkv).reshape([
             sequences,
             ids,
             heads + 2 * pairs,
@@ -47,11 +49,12 @@ impl Decoder<'_> {
         let [_, _, seen, _] = keys.dims();
         // Heads of queries that share keys follow each other, so they are more rows of one product.
         let together = [sequences, pairs, heads / pairs * ids, width];
-        let scores = queries.reshape(together).matmul(keys.swap_dims(2, 3)) * (width as f32).sqrt().recip();
+        let scores =
+            self.products.attend(queries.reshape(together), keys.swap_dims(2, 3)) * (width as f32).sqrt().recip();
         let scores = scores.reshape([sequences, heads, ids, seen]) + self.frame.bias.clone();
         let shares = softmax(scores, 3).reshape([sequences, pairs, heads / pairs * ids, seen]);
-        let context = shares.matmul(values).reshape([sequences, heads, ids, width]);
-        product(context.swap_dims(1, 2).reshape([sequences, ids, heads * width]), &layer.output)
+        let context = self.products.attend(shares, values).reshape([sequences, heads, ids, width]);
+        self.products.apply(context.swap_dims(1, 2).reshape([sequences, ids, heads * width]), &layer.output)
     }
 
     fn norm<const D: usize>(&self, x: Tensor<D>, weight: &Tensor<2>) -> Tensor<D> {
@@ -73,19 +76,6 @@ pub(super) fn norm<const D: usize>(x: Tensor<D>, weight: &Tensor<2>, epsilon: f3
     let mut shape = [1; D];
     shape[D - 1] = weight.dims()[1];
     x / scale * weight.clone().reshape(shape)
-}
-
-/// Rows times a matrix, in the numbers that the matrix has; fp32 otherwise.
-pub(super) fn product<const D: usize>(rows: Tensor<D>, matrix: &Tensor<2>) -> Tensor<D> {
-    let (kind, mut shape) = (matrix.dtype(), rows.dims());
-    let width = shape[D - 1];
-    let count = shape.iter().product::<usize>() / width;
-    shape[D - 1] = matrix.dims()[1];
-    let rows = rows.reshape([count, width]);
-    let rows = if kind == DType::F32 { rows } else { rows.cast(kind) };
-    let out = rows.matmul(matrix.clone());
-    let out = if kind == DType::F32 { out } else { out.cast(DType::F32) };
-    out.reshape(shape)
 }
 
 fn halves<const D: usize>(tensor: Tensor<D>) -> [Tensor<D>; 2] {

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn_tensor::{DType, Device, Tensor, TensorCreationOptions, TensorData};
 
 use super::super::{EngineError, Precision};
+use super::products::Products;
 
 /// Whether there is a device at all; reads no model and is quick.
 ///
@@ -22,7 +23,8 @@ pub(super) fn open(precision: Precision) -> Result<Device, EngineError> {
     let computes = || read(Tensor::<1>::ones([1], &device) + 1.0).is_ok_and(|values| values == [2.0]);
     if !catch_unwind(AssertUnwindSafe(computes)).unwrap_or(false) {
         return Err(unavailable(
-            "it cannot add two numbers; is NVRTC, the part of CUDA that compiles kernels, installed?",
+            "it cannot add two numbers; is NVRTC, the part of CUDA that compiles kernels, installed, and are CUDA's headers in \
+             $CUDA_PATH/include or /usr/local/cuda/include?",
         ));
     }
     if precision == Precision::Bf16 && !device.supports_dtype(DType::BF16) {
@@ -31,6 +33,16 @@ pub(super) fn open(precision: Precision) -> Result<Device, EngineError> {
         return Err(EngineError::Invalid { reason });
     }
     Ok(device)
+}
+
+/// How it multiplies.
+pub(super) fn products(precision: Precision) -> Products {
+    match precision {
+        Precision::Bf16 => Products::Bf16,
+        // Kernels on tensor cores take fp32 as TF32, and burn has no setting against that.
+        Precision::Fp32 if cfg!(feature = "cuda") => Products::Split,
+        Precision::Fp32 => Products::Exact,
+    }
 }
 
 #[cfg(feature = "cuda")]

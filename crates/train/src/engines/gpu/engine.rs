@@ -50,7 +50,7 @@ impl Gpu {
         let device = device::open(options.precision)?;
         let Checkpoint { mut model, adapters, moments, weight_version } = checkpoint::open(dir, options.lora.as_ref())?;
         let trained = adapters.as_ref().map(|trained| &trained.adapters);
-        let recipe = Recipe::new(&model.layout, trained, options.precision);
+        let recipe = Recipe::new(&model.layout, trained, device::products(options.precision));
         let places = parameters::of_model(&model.layout);
         let decays: Vec<bool> = match trained {
             Some(adapters) => vec![true; parameters::of_adapters(adapters).len()],

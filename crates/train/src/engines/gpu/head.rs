@@ -5,8 +5,9 @@ use burn_tensor::{Int, Tensor};
 
 use super::super::local::training::target::Target;
 use super::super::{EngineError, ForwardBackward, Loss};
-use super::decoder::{norm, product};
+use super::decoder::norm;
 use super::device::{indices, matrix, read};
+use super::products::Factor;
 use super::training::{Gradient, Passes};
 use super::weights::Weights;
 
@@ -14,7 +15,7 @@ use super::weights::Weights;
 pub(super) struct Head<'a> {
     passes: Passes<'a>,
     norm: Tensor<2>,
-    matrix: Tensor<2>,
+    matrix: Factor<2>,
 }
 
 impl<'a> Head<'a> {
@@ -24,7 +25,8 @@ impl<'a> Head<'a> {
 
     /// Logits of rows.
     pub(super) fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
-        product(norm(rows, &self.norm, self.passes.config.rms_norm_eps), &self.matrix)
+        let Passes { config, recipe, .. } = self.passes;
+        recipe.products.apply(norm(rows, &self.norm, config.rms_norm_eps), &self.matrix)
     }
 
     /// Logarithms of the probabilities of all ids, and of the targets, one for each row.

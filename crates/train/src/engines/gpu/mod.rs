@@ -1,15 +1,16 @@
 //! The engine for GPUs: the architecture, the files and the losses of `local`, written once with the tensors of `burn`, whose device is chosen
 //! at run time.
 //!
-//! In reading order: which device ([`device`]), weights on it ([`parameters`], [`weights`]), the decoder ([`decoder`], [`frame`]), training
-//! ([`batches`], [`training`], [`head`], [`optimizer`]), sampling ([`sampling`], [`cache`]), how much at once ([`limits`]), and [`Gpu`], which puts these behind the trait. What
-//! a model is on disk, which id is chosen from logits, and what a target costs is the code of `local`.
+//! In reading order: which device ([`device`]), weights on it ([`parameters`], [`weights`]), the decoder ([`decoder`], [`products`],
+//! [`frame`]), training ([`batches`], [`training`], [`head`], [`optimizer`]), sampling ([`sampling`], [`cache`]), how much at once
+//! ([`limits`]), and [`Gpu`], which puts these behind the trait. What a model is on disk, which id is chosen from logits, and what a target
+//! costs is the code of `local`.
 //!
 //! Covered: full and LoRA training in fp32 and bf16, all losses, activations computed again, continuous batching. Not covered: several devices;
 //! beginnings that sequences share, in training and in caches, are computed for each; a session's turns begin from the first id.
 //!
-//! **It was never run on a GPU**, and with the feature `cuda` only checked, not linked (`docs/results/engine.md`). Its tests run the same code on
-//! burn's processor backend (feature `gpu-tests`); the feature `cuda` changes nothing but [`device`].
+//! It ran on an H200 once (`docs/results/engine.md`), before products of fp32 were split ([`products`]). Its tests run the same code on burn's
+//! processor backend (feature `gpu-tests`); the feature `cuda` changes nothing but [`device`].
 
 mod batches;
 mod cache;
@@ -21,6 +22,7 @@ mod head;
 mod limits;
 mod optimizer;
 mod parameters;
+mod products;
 mod sampling;
 mod training;
 mod weights;

@@ -6,7 +6,7 @@
 use burn_tensor::Tensor;
 
 use super::super::local::sampling::cache::Cache as Nothing;
-use super::super::local::sampling::choose::choose;
+use super::super::local::sampling::choose::{Choice, choose};
 use super::super::local::sampling::sequence::{Sequence, check};
 use super::super::{EngineError, Next, SampleQueue, SampleRequest, Sampled};
 use super::cache::{self, Cache};
@@ -128,10 +128,12 @@ impl Sampler<'_> {
 
     /// Computes the next `count` ids of every row; gives the outputs of the last.
     fn pass(&self, ids: impl Iterator<Item = u32>, count: usize, cache: &mut Cache) -> Tensor<2> {
-        let Passes { config, angles, .. } = self.passes;
+        let Passes { config, recipe, angles, .. } = self.passes;
         let (rows, end) = (cache.begins().len(), cache.end());
         cache.reserve(count);
-        let decoder = Decoder { config, frame: angles.ragged(cache.begins(), end..end + count, cache.columns()) };
+        let products = recipe.products;
+        let decoder =
+            Decoder { config, products, frame: angles.ragged(cache.begins(), end..end + count, cache.columns()) };
         let ids = indices(ids.map(|id| id as usize), &self.embedding.device());
         let embedded = self.embedding.clone().select(0, ids).reshape([rows, count, config.hidden_size]);
         let output =
@@ -146,12 +148,10 @@ impl Sampler<'_> {
     fn choose(&mut self, first: usize, last: Tensor<2>) -> Result<(), EngineError> {
         let config = self.passes.config;
         let logits = read(self.head.logits(last))?;
-        let (mut buffer, mut done) = (Vec::new(), Vec::new());
-        let sequences = self.sequences.iter_mut().enumerate().skip(first);
-        for ((index, sequence), logits) in sequences.zip(logits.chunks_exact(config.vocab_size)) {
-            let (temperature, uniform) = (sequence.request.temperature, sequence.uniform());
-            let choice = choose(logits, temperature, uniform, &mut buffer)
-                .ok_or(EngineError::NotFinite { what: "the model's output" })?;
+        let mut done = Vec::new();
+        let chosen = choose_each(&mut self.sequences[first..], &logits, config.vocab_size);
+        for ((index, sequence), choice) in self.sequences.iter_mut().enumerate().skip(first).zip(chosen) {
+            let choice = choice.ok_or(EngineError::NotFinite { what: "the model's output" })?;
             self.queue.token(sequence.request.id, choice.id);
             if sequence.push(choice, config.max_position_embeddings) {
                 done.push(index);
@@ -175,4 +175,26 @@ impl Sampler<'_> {
             cache => *cache = None,
         }
     }
+}
+
+/// Chooses an id for each sequence from its logits; large vocabularies on all processors.
+fn choose_each(sequences: &mut [Sequence], logits: &[f32], vocab: usize) -> Vec<Option<Choice>> {
+    /// Logits that take one thread about a millisecond.
+    const ENOUGH: usize = 1 << 18;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (logits.len() / ENOUGH).clamp(1, processors);
+    let each = sequences.len().div_ceil(threads);
+    let choose_some = |(sequences, logits): (&mut [Sequence], &[f32])| -> Vec<Option<Choice>> {
+        let mut buffer = Vec::new();
+        let pairs = sequences.iter_mut().zip(logits.chunks_exact(vocab));
+        pairs.map(|(it, logits)| choose(logits, it.request.temperature, it.uniform(), &mut buffer)).collect()
+    };
+    let mut parts = sequences.chunks_mut(each).zip(logits.chunks(each * vocab));
+    if threads == 1 {
+        return parts.next().map(choose_some).unwrap_or_default();
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || choose_some(part))).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("choosing does not panic")).collect()
+    })
 }

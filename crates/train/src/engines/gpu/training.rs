@@ -89,7 +89,7 @@ impl Passes<'_> {
     }
 
     fn decoder(&self, batch: &Batch) -> Decoder<'_> {
-        Decoder { config: self.config, frame: self.angles.aligned(batch.length) }
+        Decoder { config: self.config, products: self.recipe.products, frame: self.angles.aligned(batch.length) }
     }
 
     fn embed(&self, weights: Weights, batch: &Batch) -> Tensor<3> {

@@ -1,4 +1,4 @@
-//! The matrices that a pass computes with: those of the model, with their adapters, rounded if products are.
+//! The matrices that a pass computes with: those of the model, with their adapters, as products want them.
 //!
 //! Matrices are put together layer by layer, so that a backward pass can go through one layer at a time: burn forgets how a tensor came
 //! about once a gradient went through it. Adapters are merged into their matrix, `W + alpha / rank · B A`; its gradient passes through a whole
@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use burn_tensor::{DType, Tensor};
+use burn_tensor::Tensor;
 
-use super::super::Precision;
 use super::super::local::model::adapters::Adapters;
 use super::super::local::model::layout::Layout;
 use super::parameters;
+use super::products::{Factor, Products};
 
 /// Matrices of a layer in [`parameters::of_model`].
 const IN_LAYER: usize = 8;
@@ -20,8 +20,7 @@ const IN_LAYER: usize = 8;
 pub(super) struct Recipe {
     layers: usize,
     tied: bool,
-    /// What products are rounded to.
-    rounded: Option<DType>,
+    pub(super) products: Products,
     adapters: Vec<Place>,
     scale: f32,
 }
@@ -43,17 +42,17 @@ pub(super) struct Weights<'a> {
 /// The matrices of a layer, ready for products.
 pub(super) struct Layer {
     pub(super) input_norm: Tensor<2>,
-    pub(super) qkv: Tensor<2>,
+    pub(super) qkv: Factor<2>,
     pub(super) query_norm: Tensor<2>,
     pub(super) key_norm: Tensor<2>,
-    pub(super) output: Tensor<2>,
+    pub(super) output: Factor<2>,
     pub(super) feed_norm: Tensor<2>,
-    pub(super) gate_up: Tensor<2>,
-    pub(super) down: Tensor<2>,
+    pub(super) gate_up: Factor<2>,
+    pub(super) down: Factor<2>,
 }
 
 impl Recipe {
-    pub(super) fn new(layout: &Layout, adapters: Option<&Adapters>, precision: Precision) -> Recipe {
+    pub(super) fn new(layout: &Layout, adapters: Option<&Adapters>, products: Products) -> Recipe {
         let places = parameters::of_model(layout);
         let index =
             |matrix| places.iter().position(|place| *place == matrix).expect("an adapter's matrix is in the model");
@@ -61,7 +60,7 @@ impl Recipe {
         Recipe {
             layers: layout.layers.len(),
             tied: layout.head == layout.embedding,
-            rounded: (precision == Precision::Bf16).then_some(DType::BF16),
+            products,
             adapters: placed.map(|it| Place { matrix: index(it.matrix), columns: it.columns.clone() }).collect(),
             scale: adapters.map_or(0.0, Adapters::scale),
         }
@@ -81,7 +80,7 @@ impl Recipe {
     pub(super) fn layer(&self, weights: Weights, number: usize) -> Layer {
         let first = 1 + number * IN_LAYER;
         let norm = |at: usize| weights.model[first + at].clone();
-        let matrix = |at: usize| self.rounded(self.merged(weights, first + at));
+        let matrix = |at: usize| self.products.matrix(self.merged(weights, first + at));
         Layer {
             input_norm: norm(0),
             qkv: matrix(1),
@@ -100,16 +99,9 @@ impl Recipe {
     }
 
     /// From the hidden width to ids.
-    pub(super) fn head(&self, weights: Weights) -> Tensor<2> {
+    pub(super) fn head(&self, weights: Weights) -> Factor<2> {
         let index = if self.tied { 0 } else { 2 + self.layers * IN_LAYER };
-        self.rounded(weights.model[index].clone()).transpose()
-    }
-
-    fn rounded(&self, matrix: Tensor<2>) -> Tensor<2> {
-        match self.rounded {
-            Some(kind) => matrix.cast(kind),
-            None => matrix,
-        }
+        self.products.matrix(weights.model[index].clone()).transpose()
     }
 
     /// A matrix with its adapters, which have some of its columns each.
