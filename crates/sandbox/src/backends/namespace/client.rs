@@ -179,14 +179,15 @@ impl Client {
         }
     }
 
-    /// A keeper without a box, whose group is for such limits; rather one that is prepared for such a box.
+    /// A keeper without a box, whose group is for such limits; rather one that is prepared for such a box, and the one that has had the most
+    /// time for that.
     fn take_idle(&self, spec: &BoxSpec) -> Option<Keeper> {
         let targets = spec.targets();
         let fits = |keeper: &Keeper| keeper.group.fits(&spec.limits);
         let mut idle = lock(&self.idle);
-        let prepared = idle.iter().rposition(|keeper| fits(keeper) && keeper.targets == targets);
-        let fitting = prepared.or_else(|| idle.iter().rposition(fits))?;
-        Some(idle.swap_remove(fitting))
+        let prepared = idle.iter().position(|keeper| fits(keeper) && keeper.targets == targets);
+        let fitting = prepared.or_else(|| idle.iter().position(fits))?;
+        Some(idle.remove(fitting))
     }
 
     fn grow(&self, spec: &BoxSpec) -> Result<Keeper, SandboxError> {

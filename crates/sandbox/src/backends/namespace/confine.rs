@@ -16,9 +16,8 @@ pub(super) enum Keep {
     Nothing,
 }
 
-/// Gives up for good, in the box itself, all that neither it nor its commands will need. They may write below
-/// the directory `writable`.
-pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result<(), Failure> {
+/// Gives up for good what no program that is started could have again. Whoever makes the file view still can: this is done before anybody waits.
+pub(super) fn forgo_privileges() -> Result<(), Failure> {
     rustix::thread::set_no_new_privs(true).doing(|| "set no_new_privs".into())?;
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
@@ -26,6 +25,12 @@ pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result
             break;
         }
     }
+    Ok(())
+}
+
+/// Gives up for good, in the box itself, all else that neither it nor its commands will need. They may write below
+/// the directory `writable`.
+pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result<(), Failure> {
     keep_capabilities(match keep {
         Keep::Rights => CapabilitySet::DAC_OVERRIDE | CapabilitySet::KILL,
         Keep::Nothing => CapabilitySet::empty(),

@@ -14,7 +14,7 @@ use super::entries;
 use super::layout::{self, STAGE, is_below};
 use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, Doing, Failure};
 use super::trees::Trees;
-use super::{namespaces, root, sys, template, userns};
+use super::{confine, namespaces, root, sys, template, userns};
 
 /// What the controller gets to look at the box from outside.
 pub(super) struct View {
@@ -52,6 +52,7 @@ pub(super) fn begin(born: Born) -> Result<(), Failure> {
 /// Takes the identity and makes the private directories, whatever the specification will be.
 pub(super) fn set_up() -> Result<OwnedFd, Failure> {
     take_identity()?;
+    confine::forgo_privileges()?;
     make_stage()
 }
 
