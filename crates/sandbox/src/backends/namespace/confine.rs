@@ -36,7 +36,7 @@ pub(super) fn confine_box(writable: &str, keep: Keep, filter: &Filter) -> Result
         Keep::Nothing => CapabilitySet::empty(),
     })?;
     landlock::restrict(writable).map_err(|error| Failure::new(format!("set Landlock rules ({error})"), &denied()))?;
-    filter.install()
+    filter.install_second()
 }
 
 /// Limits one command and drops what the box kept; runs in the child just before the program starts.

@@ -51,8 +51,10 @@ pub(in crate::backends) fn run_in_container(channel: Channel) -> ! {
     std::panic::set_hook(Box::new(|_| sys::exit(101)));
     sys::reset_signals();
     let Ok(Some((BoxRequest::Begin(spec), _))) = channel.receive() else { sys::exit(1) };
-    let view = confine::forgo_privileges().and_then(|()| setup::look(&spec.workdir));
-    begin(&spec, view, confine::Keep::Nothing, &Filter::new(), channel)
+    let filter = Filter::new();
+    let confined = confine::forgo_privileges().and_then(|()| filter.install_first());
+    let view = confined.and_then(|()| setup::look(&spec.workdir));
+    begin(&spec, view, confine::Keep::Nothing, &filter, channel)
 }
 
 fn begin(

@@ -72,6 +72,8 @@ impl Spawner {
         let children = sys::child_signals().doing(|| "watch children".into())?;
         let templates = Templates::new()?;
         let (slots, free, filter) = (HashMap::new(), Vec::new(), Filter::new());
+        rustix::thread::set_no_new_privs(true).doing(|| "set no_new_privs".into())?;
+        filter.install_first()?;
         Ok(Self { controller, children, identities, templates, slots, free, groups, filter })
     }
 

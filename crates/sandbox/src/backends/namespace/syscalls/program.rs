@@ -25,17 +25,23 @@ const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
 /// The program for `calls`; calls that are not in it fail with `ENOSYS`, and those of another architecture kill.
 pub(super) fn compile(calls: &BTreeMap<u32, Verdict>) -> Vec<sock_filter> {
     let mut program = vec![load(MACHINE), jump(BPF_JEQ, ARCHITECTURE, 1, 0), give(KILL), load(NUMBER)];
-    program.extend(search(&runs(calls)));
+    program.extend(search(&runs(calls, Verdict::Refused(libc::ENOSYS))));
+    program
+}
+
+/// The program for `calls` behind one of [`compile`], which decides alone about calls that are not in it and other architectures.
+pub(super) fn compile_behind(calls: &BTreeMap<u32, Verdict>) -> Vec<sock_filter> {
+    let mut program = vec![load(NUMBER)];
+    program.extend(search(&runs(calls, Verdict::Allowed)));
     program
 }
 
 /// Where each run of equal verdicts starts; the last one has no end.
-fn runs(calls: &BTreeMap<u32, Verdict>) -> Vec<(u32, Verdict)> {
-    const UNKNOWN: Verdict = Verdict::Refused(libc::ENOSYS);
+fn runs(calls: &BTreeMap<u32, Verdict>, unknown: Verdict) -> Vec<(u32, Verdict)> {
     let end = calls.last_key_value().map_or(0, |(number, _)| number + 1);
     let mut runs = Vec::new();
     for number in 0..=end {
-        let verdict = calls.get(&number).copied().unwrap_or(UNKNOWN);
+        let verdict = calls.get(&number).copied().unwrap_or(unknown);
         if runs.last().is_none_or(|(_, last)| *last != verdict) {
             runs.push((number, verdict));
         }
@@ -188,6 +194,23 @@ mod tests {
         assert_eq!(verdict(libc::SYS_ioctl, [0, 0x5412, 0]), no);
         assert_eq!(verdict(libc::SYS_personality, [0xffff_ffff, 0, 0]), ALLOW);
         assert_eq!(verdict(libc::SYS_personality, [0x0040_0001, 0, 0]), no);
+    }
+
+    #[test]
+    fn the_stricter_verdict_of_both_parts_is_that_of_the_whole() {
+        let (first, second) = table::parts();
+        let [whole, first, second] = [compile(&table::calls()), compile(&first), compile_behind(&second)];
+        assert!(second.len() < 80 && second.len() < first.len() / 3, "{} and {} steps", first.len(), second.len());
+        let values = [0, 1, 2, 9, 17, 0x80, 0x5412, 0x0002_0000, 0x1000_0011, 0x4000_0000, u32::MAX];
+        let numbers = (0..600).chain([0x4000_0001, u32::MAX]);
+        for (machine, number) in numbers.flat_map(|number| [(ARCHITECTURE, number), (0x4000_0003, number)]) {
+            for arguments in values.iter().flat_map(|a| values.iter().map(move |b| [*a, *b, a ^ b])) {
+                let verdicts = [&second, &first].map(|part| run(part, machine, number, arguments));
+                let stricter = verdicts.into_iter().find(|verdict| *verdict == KILL);
+                let stricter = stricter.or(verdicts.into_iter().find(|verdict| *verdict != ALLOW)).unwrap_or(ALLOW);
+                assert_eq!(stricter, run(&whole, machine, number, arguments), "{number} {arguments:?}");
+            }
+        }
     }
 
     #[test]

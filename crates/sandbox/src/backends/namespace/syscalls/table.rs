@@ -205,6 +205,34 @@ const CHECKED: &[(i64, &[Refusal])] = &[
     ),
 ];
 
+/// What making a box needs and no command may do.
+const SETTING_UP: &[i64] = &[
+    libc::SYS_chroot,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_keyctl,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_pivot_root,
+    libc::SYS_sethostname,
+    libc::SYS_setns,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+];
+
+/// The same in two parts: what whoever makes boxes can do without, and the rest.
+pub(super) fn parts() -> (BTreeMap<u32, Verdict>, BTreeMap<u32, Verdict>) {
+    let mut first = calls();
+    let take = |number: &i64| {
+        let number = *number as u32;
+        first.insert(number, Verdict::Allowed).map(|verdict| (number, verdict))
+    };
+    let second = SETTING_UP.iter().filter_map(take).collect();
+    (first, second)
+}
+
 /// Every call that is known; all others do not exist (`ENOSYS`).
 pub(super) fn calls() -> BTreeMap<u32, Verdict> {
     let mut calls: BTreeMap<u32, Verdict> = OLD.chain(COMMON).map(|number| (number as u32, Verdict::Allowed)).collect();
