@@ -50,10 +50,10 @@ impl Decoder<'_> {
         // Heads of queries that share keys follow each other, so they are more rows of one product.
         let together = [sequences, pairs, heads / pairs * ids, width];
         let scores =
-            self.products.attend(queries.reshape(together), keys.swap_dims(2, 3)) * (width as f32).sqrt().recip();
+            self.products.fp32(queries.reshape(together), keys.swap_dims(2, 3)) * (width as f32).sqrt().recip();
         let scores = scores.reshape([sequences, heads, ids, seen]) + self.frame.bias.clone();
         let shares = softmax(scores, 3).reshape([sequences, pairs, heads / pairs * ids, seen]);
-        let context = self.products.attend(shares, values).reshape([sequences, heads, ids, width]);
+        let context = self.products.fp32(shares, values).reshape([sequences, heads, ids, width]);
         self.products.apply(context.swap_dims(1, 2).reshape([sequences, ids, heads * width]), &layer.output)
     }
 

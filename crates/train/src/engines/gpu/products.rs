@@ -27,11 +27,6 @@ pub(super) struct Factor<const D: usize> {
 }
 
 impl Products {
-    /// A matrix of weights.
-    pub(super) fn matrix(self, matrix: Tensor<2>) -> Factor<2> {
-        self.factor(matrix)
-    }
-
     /// Rows times a matrix.
     pub(super) fn apply<const D: usize>(self, rows: Tensor<D>, matrix: &Factor<2>) -> Tensor<D> {
         let mut shape = rows.dims();
@@ -42,13 +37,14 @@ impl Products {
         out.reshape(shape)
     }
 
-    /// Products in attention, which are not rounded to bf16.
-    pub(super) fn attend(self, left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
+    /// A product that is fp32 whatever the precision, as in attention and where adapters are merged.
+    pub(super) fn fp32<const D: usize>(self, left: Tensor<D>, right: Tensor<D>) -> Tensor<D> {
         let products = if self == Products::Bf16 { Products::Exact } else { self };
         products.factor(left).times(&products.factor(right))
     }
 
-    fn factor<const D: usize>(self, tensor: Tensor<D>) -> Factor<D> {
+    /// A tensor as a factor.
+    pub(super) fn factor<const D: usize>(self, tensor: Tensor<D>) -> Factor<D> {
         match self {
             Products::Exact => Factor { first: tensor, rest: None },
             Products::Bf16 => Factor { first: tensor.cast(DType::BF16), rest: None },
@@ -150,7 +146,7 @@ mod tests {
         let pulls = numbers(5, [9, 7], &device);
         let [exact, split] = [Products::Exact, Products::Split].map(|products| {
             let [left, right] = [&left, &right].map(|factor| factor.clone().autodiff().require_grad());
-            let out = products.apply(left.clone(), &products.matrix(right.clone()));
+            let out = products.apply(left.clone(), &products.factor(right.clone()));
             let mut found = (out.clone() * pulls.clone()).sum().backward();
             let grads = [left, right].map(|factor| factor.grad_remove(&mut found).expect("it has a gradient"));
             [out.inner(), grads[0].clone(), grads[1].clone()].map(values)

@@ -80,7 +80,7 @@ impl Recipe {
     pub(super) fn layer(&self, weights: Weights, number: usize) -> Layer {
         let first = 1 + number * IN_LAYER;
         let norm = |at: usize| weights.model[first + at].clone();
-        let matrix = |at: usize| self.products.matrix(self.merged(weights, first + at));
+        let matrix = |at: usize| self.products.factor(self.merged(weights, first + at));
         Layer {
             input_norm: norm(0),
             qkv: matrix(1),
@@ -101,7 +101,7 @@ impl Recipe {
     /// From the hidden width to ids.
     pub(super) fn head(&self, weights: Weights) -> Factor<2> {
         let index = if self.tied { 0 } else { 2 + self.layers * IN_LAYER };
-        self.products.matrix(weights.model[index].clone()).transpose()
+        self.products.factor(weights.model[index].clone()).transpose()
     }
 
     /// A matrix with its adapters, which have some of its columns each.
@@ -115,7 +115,7 @@ impl Recipe {
             if place.columns.start > done {
                 pieces.push(of(done..place.columns.start));
             }
-            let change = pair[0].clone().transpose().matmul(pair[1].clone().transpose());
+            let change = self.products.fp32(pair[0].clone().transpose(), pair[1].clone().transpose());
             pieces.push(of(place.columns.clone()) + change * self.scale);
             done = place.columns.end;
         }
