@@ -77,6 +77,21 @@ pub(crate) fn a_fork_bomb_is_contained(backend: &dyn Backend) {
     assert_eq!(sleepers(&marker), Vec::<i32>::new());
 }
 
+pub(crate) fn a_daemon_that_leaves_no_room_does_not_break_the_sandbox(backend: &dyn Backend) {
+    let (_layer, mut sandbox) = limited(backend, |limits| limits.processes = 20);
+    let marker = marker();
+    // Takes whatever place becomes free, also that of the command that started it.
+    let again = format!("exec perl -e \"while (1) {{ exec qw(sleep {marker}) unless fork // 1 }}\"");
+    let greedy = format!("setsid sh -c ': > /tmp/up; {again}' > /dev/null 2>&1 &");
+    text(sandbox.as_mut(), &format!("{greedy} until [ -e /tmp/up ]; do :; done"));
+    eventually("the sandbox is full", || sleepers(&marker).len() >= 14);
+    // Its own fault: where nothing is ended to make room, the command says so, and that is an output too.
+    let output = sandbox.exec(&shell("echo alive")).expect("the sandbox holds");
+    assert!(output.stdout.text() == "alive\n" || output.stderr.text().contains("fork"), "{output:?}");
+    sandbox.freeze().expect("frozen");
+    assert_eq!(sleepers(&marker), Vec::<i32>::new());
+}
+
 pub(crate) fn a_limit_of_processors_is_kept_or_refused(backend: &dyn Backend) {
     let layer = crate::fixture::layer(&[]);
     let mut spec = crate::fixture::spec(&[&layer]);

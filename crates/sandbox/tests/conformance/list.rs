@@ -85,6 +85,7 @@ macro_rules! facts {
                 memory_is_summed_over_processes
                 processes_are_limited
                 a_fork_bomb_is_contained
+                a_daemon_that_leaves_no_room_does_not_break_the_sandbox
                 a_limit_of_processors_is_kept_or_refused
                 limits_of_processes_and_processors_stand_in_control_groups
                 a_full_disk_is_an_error_inside

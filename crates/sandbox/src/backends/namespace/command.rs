@@ -23,10 +23,10 @@ pub(super) struct Start<'a> {
 }
 
 /// Starts a command in its own session; a program that cannot be started ends with 126 or 127, as in a shell.
-pub(super) fn start(start: Start<'_>) -> io::Result<i32> {
+pub(super) fn start(start: &Start<'_>) -> io::Result<i32> {
     match sys::fork()? {
         Some(pid) => Ok(pid),
-        None => become_command(&start),
+        None => become_command(start),
     }
 }
 

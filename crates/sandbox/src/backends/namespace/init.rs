@@ -4,8 +4,10 @@
 //! of the channel is never inherited. When the channel closes it ends, and the kernel kills everything else with it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
@@ -15,6 +17,11 @@ use super::protocol::{BoxReply, BoxRequest, BoxSpec, Channel, DESCRIPTORS, Doing
 use super::syscalls::Filter;
 use super::trees::Trees;
 use super::{beneath, confine, setup, shell, sys, watch};
+
+/// How often a box looks whether there is room for a command, a millisecond apart. Processes that were killed take a moment to be gone.
+const LOOKS_FOR_ROOM: usize = 5_000;
+/// After so many looks, what earlier commands have left is in the way for good: whoever could end it could not be started.
+const LOOKS_BEFORE_ALL_IS_KILLED: usize = 200;
 
 /// Becomes a box, once its keeper says which one, and serves until the controller is gone.
 pub(super) fn run(filter: &Filter, born: setup::Born, channel: Channel) -> ! {
@@ -181,18 +188,33 @@ impl<'a> Init<'a> {
     }
 
     fn start_command(
-        &self,
+        &mut self,
         argv: &[String],
         env: &BTreeMap<String, String>,
         cwd: Option<&str>,
         descriptors: Vec<OwnedFd>,
     ) -> Result<i32, Failure> {
-        let cwd = cwd.unwrap_or(&self.spec.workdir);
-        let start = Start { argv, env, cwd, descriptors, limits: &self.spec.limits, watch: self.spec.watch };
-        command::start(start).doing(|| "start a command".into())
+        let spec = self.spec;
+        let cwd = cwd.unwrap_or(&spec.workdir);
+        let start = Start { argv, env, cwd, descriptors, limits: &spec.limits, watch: spec.watch };
+        let mut started = command::start(&start);
+        for look in 0..LOOKS_FOR_ROOM {
+            if !started.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                break;
+            }
+            // Else it is the machine that is full.
+            if look >= LOOKS_BEFORE_ALL_IS_KILLED && watch::threads() > spec.limits.processes {
+                sys::kill_all();
+            }
+            self.crowded = true;
+            std::thread::sleep(Duration::from_millis(1));
+            self.reap();
+            started = command::start(&start);
+        }
+        started.doing(|| "start a command".into())
     }
 
-    fn open_shell(&self, env: &BTreeMap<String, String>, descriptors: Vec<OwnedFd>) -> Result<i32, Failure> {
+    fn open_shell(&mut self, env: &BTreeMap<String, String>, descriptors: Vec<OwnedFd>) -> Result<i32, Failure> {
         let stdin = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let mut all = vec![stdin.doing(|| "open /dev/null".into())?];
         all.extend(descriptors);
@@ -223,7 +245,7 @@ impl<'a> Init<'a> {
                 return !sys::shares_memory();
             }
             if look + 1 < LOOKS {
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         false
