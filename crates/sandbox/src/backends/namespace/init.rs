@@ -203,7 +203,7 @@ impl<'a> Init<'a> {
                 break;
             }
             // Else it is the machine that is full.
-            if look >= LOOKS_BEFORE_ALL_IS_KILLED && watch::threads() > spec.limits.processes {
+            if look >= LOOKS_BEFORE_ALL_IS_KILLED && self.is_full(0) {
                 sys::kill_all();
             }
             self.crowded = true;
@@ -230,10 +230,15 @@ impl<'a> Init<'a> {
         self.crowded |= self.running.is_some() && self.is_crowded(0);
     }
 
-    /// Whether there is no room for a process more, `gone` of which have just ended.
+    /// Whether it is full where the kernel does not count that.
     fn is_crowded(&self, gone: u64) -> bool {
+        self.spec.watch.processes && self.is_full(gone)
+    }
+
+    /// Whether there is no room for a process more, `gone` of which have just ended.
+    fn is_full(&self, gone: u64) -> bool {
         // The box itself counts.
-        self.spec.watch.processes && watch::threads() + gone > self.spec.limits.processes
+        watch::threads() + gone > self.spec.limits.processes
     }
 
     /// Whether there is no process and nothing that processes share in memory. What was killed may take a moment to end.
