@@ -41,15 +41,6 @@ impl TestSetup {
     pub fn has_conftest(&self) -> bool {
         self.files.iter().any(|path| is_conftest(path))
     }
-
-    /// Whether anything has to be installed but who runs the tests.
-    pub fn needs_packages(&self) -> bool {
-        match self.runner {
-            // A lock has the project itself, too, which came from nowhere.
-            RunnerKind::Cargo => self.requirements.iter().any(|text| text.contains("\nsource = ")),
-            _ => !self.requirements.is_empty(),
-        }
-    }
 }
 
 /// Whether a path is that of a `conftest.py`: shared fixtures, no tests.

@@ -5,6 +5,7 @@ use super::mine::{Crew, draws};
 use super::steps::{Bench, build, chosen, keep};
 use super::{Recipe, Stage, Yield};
 use crate::grade::Workshop;
+use crate::languages;
 use crate::parallel;
 use crate::record::BugRecord;
 use crate::skills::Rejection;
@@ -98,7 +99,8 @@ fn site<'a>(workshop: &'a Workshop, repository: &'a Repository) -> Result<Site<'
 
 /// Whether packages are needed and nothing says as of when.
 pub(super) fn is_of_today(record: &BugRecord) -> bool {
-    record.tests.before.is_none() && record.tests.needs_packages()
+    let tests = &record.tests;
+    tests.before.is_none() && languages::of_runner(tests.runner).needs_packages(tests)
 }
 
 fn examine(workshop: &Workshop, site: &Site, commit: &Commit) -> Result<BugRecord, Held> {

@@ -6,7 +6,7 @@ use super::workshop::Workshop;
 use crate::episode::InvalidCause;
 pub use crate::languages::python::authoring::calls::in_tests;
 use crate::languages::{self, Call, Observation};
-use crate::project::{RunnerKind, TestSetup};
+use crate::project::TestSetup;
 use crate::tree::Tree;
 
 const EVALUATE: &str = r#"
@@ -88,7 +88,7 @@ pub fn evaluate(workshop: &Workshop, question: &Question) -> Result<Vec<Option<V
         };
     }
     let module = crate::draft::module_name(path, &tests.import_roots);
-    let is_real = tests.runner == RunnerKind::Pytest;
+    let is_real = tests.runner.is_real();
     let seconds = if is_real { 1.0 } else { 0.5 };
     let asked = serde_json::json!({
         "module": module, "path": path, "texts": texts, "calls": calls, "processor": is_real, "seconds": seconds,

@@ -10,7 +10,7 @@ use super::calls::{self, Question};
 use super::workshop::Workshop;
 use crate::episode::InvalidCause;
 use crate::languages::python::authoring::inputs::varied;
-use crate::project::{RunnerKind, TestSetup};
+use crate::project::TestSetup;
 use crate::record::BugRecord;
 use crate::tree::Tree;
 
@@ -31,10 +31,6 @@ impl Probes {
     /// # Errors
     /// Only failures of infrastructure.
     pub fn of(workshop: &Workshop, record: &BugRecord) -> Result<Self, InvalidCause> {
-        // Calls are evaluated by the interpreter of Python: other languages have no probes yet.
-        if !matches!(record.tests.runner, RunnerKind::Plain | RunnerKind::Pytest) {
-            return Ok(Self::default());
-        }
         let (path, asked) = (&record.change.main().path, asked(record));
         let Some(healthy) = record.fixed.text(path).filter(|_| !asked.is_empty()) else { return Ok(Self::default()) };
         // Twice, because a value that differs from itself says nothing.

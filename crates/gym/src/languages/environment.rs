@@ -82,6 +82,11 @@ pub trait Environment: Send + Sync {
         limits: &Limits,
     ) -> Result<TestReport, SandboxError>;
 
+    /// Whether tests that are not selected are not compiled either, so that a run of a whole suite costs less where its tests are named.
+    fn compiles_what_is_selected(&self) -> bool {
+        false
+    }
+
     /// Runs tests of many variants of a trusted tree in less time than one by one. A run of which nothing can be said is `None` and must be
     /// made in a fresh sandbox.
     ///

@@ -108,6 +108,11 @@ pub trait Language: Sync {
         None
     }
 
+    /// Whether anything has to be installed for these tests but who runs them.
+    fn needs_packages(&self, setup: &TestSetup) -> bool {
+        !setup.requirements.is_empty()
+    }
+
     /// Whether source files hold tests, so that a file with tests may be changed.
     fn tests_in_sources(&self) -> bool {
         false

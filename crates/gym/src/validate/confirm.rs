@@ -9,7 +9,7 @@ use basis_sandbox::{Backend, Limits, SandboxError};
 use super::{Rejection, proposal, symptom};
 use crate::baseline::Baseline;
 use crate::languages::{Call, Environment, Health, Observation, Selection, Status, TestReport};
-use crate::project::{Project, RunnerKind};
+use crate::project::Project;
 use crate::record::{BugRecord, Change, Mutation, Place, Symptom, TestId, Words};
 use crate::tree::{LayerStore, Tree};
 
@@ -68,13 +68,12 @@ impl Suspect {
 
     /// A tree that differs from the healthy one in some files, at some places in them.
     pub(super) fn of(ground: &Ground, overlay: Tree, places: Vec<Place>) -> Result<Self, Rejection> {
-        let Ground { project, baseline, .. } = ground;
+        let Ground { environment, project, baseline, .. } = ground;
         let relevant = relevant(ground, &places)?;
         let selection = match (&relevant, &baseline.coverage) {
             (Some(tests), _) => Selection::tests(tests),
             (None, Some(_)) => Selection::tests(&baseline.passing),
-            // What is not used need not be compiled.
-            (None, None) if project.tests.runner == RunnerKind::Cargo => Selection::tests(&baseline.passing),
+            (None, None) if environment.compiles_what_is_selected() => Selection::tests(&baseline.passing),
             (None, None) => Selection::files(project.tests.files.iter()),
         };
         let selection = selection.with_symptoms().within(baseline.processor_for(relevant.as_ref()));

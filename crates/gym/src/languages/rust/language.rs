@@ -61,6 +61,11 @@ impl Language for Rust {
         true
     }
 
+    fn needs_packages(&self, setup: &TestSetup) -> bool {
+        // A lock has the project itself, too, which came from nowhere.
+        setup.requirements.iter().any(|text| text.contains("\nsource = "))
+    }
+
     fn with_tests_of(&self, submitted: &str, original: &str) -> String {
         documentation::with_examples_of(&syntax::with_tests_of(submitted, original), original)
     }
@@ -135,6 +140,10 @@ impl languages::Environment for Environment {
         run_tests(backend, self, layers, selection, limits)
     }
 
+    fn compiles_what_is_selected(&self) -> bool {
+        true
+    }
+
     fn run_script(&self, sandbox: &mut dyn Sandbox, path: &str) -> Result<Outcome, SandboxError> {
         script::run(sandbox, path)
     }
@@ -148,5 +157,24 @@ impl languages::Environment for Environment {
         processor: Option<Duration>,
     ) -> Result<Vec<Observation>, SandboxError> {
         evaluate(backend, self, layers, calls, limits, processor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_with_nothing_but_the_project_needs_no_packages() {
+        let needs = |lock: &str| {
+            let requirements = vec!["[package]\nname = \"caps\"\n".to_owned(), lock.to_owned()];
+            let files = vec!["src/lib.rs".to_owned()];
+            let runner = crate::project::RunnerKind::Cargo;
+            Rust.needs_packages(&TestSetup { runner, files, import_roots: Vec::new(), requirements, before: None })
+        };
+        let own = "version = 4\n\n[[package]]\nname = \"caps\"\nversion = \"0.1.0\"\n";
+        assert!(!needs(own));
+        let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+        assert!(needs(&format!("{own}\n[[package]]\nname = \"itoa\"\nversion = \"1.0.0\"\n{source}")));
     }
 }
