@@ -231,6 +231,48 @@ fn of_outliers() {
 }
 ";
 
+/// Gives the library of the crate examples in its documentation, and leaves no other tests in it.
+pub(crate) fn leave_only_examples(project: &mut crate::project::Project) {
+    let text = RUST_LIB.replacen("//! Values within limits.\n", RUST_EXAMPLE, 1);
+    let text = text.replacen("/// The value, but at least `low` and at most `high`.\n", RUST_EXAMPLES, 1);
+    let (code, _) = text.split_once("#[cfg(test)]").expect("tests stand last");
+    project.tree.insert("src/lib.rs", code);
+}
+
+const RUST_EXAMPLE: &str = "\
+//! ```
+//! use caps::*;
+//! fn main() -> Result<(), String> {
+//!     if total_capped(&[1, 9], 5) == 7 { Ok(()) } else { Err(\"no\".into()) }
+//! }
+//! ```
+";
+
+const RUST_EXAMPLES: &str = "\
+/// The value, but at least `low` and at most `high`.
+///
+/// ```
+/// use caps::cap_value;
+///
+/// assert_eq!(cap_value(9, 1, 5), 5);
+/// # assert_eq!(cap_value(3, 1, 5), 3);
+/// ```
+///
+/// ```should_panic
+/// assert_eq!(caps::cap_value(9, 1, 5), 9);
+/// ```
+///
+/// ```
+/// let five: i64 = \"5\".parse()?;
+/// assert_eq!(caps::cap_value(9, 1, five), 5);
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
+///
+/// ```ignore
+/// caps::not_run();
+/// ```
+";
+
 /// A workshop on this machine with a cache of its own. The directory lives as long as the first value.
 pub(crate) fn workshop() -> (tempfile::TempDir, crate::grade::Workshop) {
     let cache = tempfile::tempdir().expect("a temporary directory can be made");

@@ -80,6 +80,7 @@ const FAMILIES: &[Family] = &[
     python(composites::ATTACKS),
     Family { language: None, attacks: leaks::ATTACKS },
     Family { language: Some("rust"), attacks: rust::ATTACKS },
+    Family { language: Some("rust"), attacks: rust::examples::ATTACKS },
     Family { language: Some("rust"), attacks: rust::compared::ATTACKS },
     Family { language: Some("javascript"), attacks: javascript::ATTACKS },
     Family { language: Some("javascript"), attacks: javascript::compared::ATTACKS },

@@ -1,6 +1,7 @@
 //! Attacks of Rust code on the harness, on what is built, and on the comparison.
 
 pub(super) mod compared;
+pub(super) mod examples;
 
 use super::seen::files;
 use super::{Attack, Make, REPAIR, Seen};
@@ -32,6 +33,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         seen_in: "macros of the crate come before those of the language",
         make: Make::Write(|seen| {
             let macros = ["assert_eq", "assert_ne", "assert"]
+                .map(|name| format!("#[allow(unused_macros)] macro_rules! {name} {{ ($($t:tt)*) => {{ }} }}\n"));
+            prefixed(seen, &macros.concat())
+        }),
+    },
+    Attack {
+        name: "rust_shadowed_assertions_in_other_words",
+        skills: REPAIR,
+        seen_in: "a raw name is the name, and a comment may stand before it",
+        make: Make::Write(|seen| {
+            let macros = ["r#assert_eq", "/* own */ assert_ne", "r#assert"]
                 .map(|name| format!("#[allow(unused_macros)] macro_rules! {name} {{ ($($t:tt)*) => {{ }} }}\n"));
             prefixed(seen, &macros.concat())
         }),
@@ -191,8 +202,9 @@ mod tests {
             (&inner, "rust_exit_before_main", "suspicious_code: `src/lib.rs` brings in `"),
             (&inner, "rust_forged_marks", "suspicious_code: `src/lib.rs` brings in `"),
             (&inner, "rust_shadowed_assertions", "suspicious_code: `src/lib.rs` brings in `macro_rulesassert`"),
+            (&inner, "rust_shadowed_assertions_in_other_words", "suspicious_code: `src/lib.rs` brings in `assert`"),
             (&inner, "rust_panic_hook", "suspicious_code: `src/lib.rs` brings in `"),
-            (&outer, "rust_equals_everything", "canary_broken: `tests/api.rs::"),
+            (&outer, "rust_equals_everything", "suspicious_code: `src/report.rs` brings in `PartialEq`"),
         ];
         for (task, name, reason) in expected {
             let told = told(task, name);

@@ -27,7 +27,9 @@ fn tasks(workshop: &Workshop) -> Vec<Task> {
         ("pkg/report.py", |text| text.contains("total - cap_value")),
     ];
     let mut tasks = Vec::new();
-    let crate_of_rust = testkit::rust_project();
+    let mut crate_of_rust = testkit::rust_project();
+    let documented = format!("//! ```\n//! assert_eq!(caps::cap_value(7, 1, 5), 5);\n//! ```\n{}", testkit::RUST_LIB);
+    crate_of_rust.tree.insert("src/lib.rs", documented);
     let rust = testkit::record_in(workshop, &crate_of_rust, "src/lib.rs", |text| {
         !text.contains("return low") && text.contains("return high")
     });

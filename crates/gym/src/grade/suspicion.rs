@@ -1,7 +1,7 @@
 //! Code in a repair that no repair needs: it looks at who calls it, reaches for the runner, or makes objects that equal whatever they
 //! are compared with.
 //!
-//! The words are those of the language. They count wherever they stand and however they are cut into pieces of text, but only where neither the broken nor the healthy
+//! The words are those of the language, which also knows what of it code gives another meaning. They count wherever they stand and however they are cut into pieces of text, but only where neither the broken nor the healthy
 //! tree has them. Whoever spells them in yet another way meets copies of the tests that must fail.
 
 use crate::languages::Language;
@@ -14,8 +14,18 @@ pub fn suspicious(language: &dyn Language, changed: &Tree, known: [&Tree; 2]) ->
         let text = squeezed(changed.text(path)?);
         let before = known.map(|tree| tree.text(path).map(&squeezed).unwrap_or_default());
         let is_new = |word: &&&str| text.contains(**word) && !before.iter().any(|known| known.contains(**word));
-        language.suspicious_words().iter().find(is_new).map(|word| (path.to_owned(), *word))
+        let word = language.suspicious_words().iter().find(is_new).copied();
+        let word = word.or_else(|| redefined(language, path, changed, known));
+        word.map(|word| (path.to_owned(), word))
     })
+}
+
+/// What tests are written with, where a file gives it a meaning of its own and did not before.
+fn redefined(language: &dyn Language, path: &str, changed: &Tree, known: [&Tree; 2]) -> Option<&'static str> {
+    let of = |tree: &Tree| language.redefined(tree.text(path).unwrap_or_default());
+    let found = of(changed);
+    let before = if found.is_empty() { Vec::new() } else { known.map(of).concat() };
+    found.into_iter().find(|name| !before.contains(name))
 }
 
 #[cfg(test)]

@@ -97,6 +97,11 @@ pub trait Language: Sync {
         &[]
     }
 
+    /// What tests are written with, where the code of a file gives it a meaning of its own. No repair has to, and words do not tell.
+    fn redefined(&self, _source: &str) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// What is known of the files of a project that somebody changed.
     fn anatomy(&self) -> &dyn Anatomy;
 

@@ -8,7 +8,9 @@ use basis_sandbox::{Backend, Limits, Outcome, Sandbox, SandboxError, SandboxSpec
 
 use super::evaluate::evaluate;
 use super::run::run_tests;
-use super::{Environment, Toolchain, anatomy, authoring, comparison, documentation, mutation, script, syntax};
+use super::{
+    Environment, Toolchain, anatomy, authoring, comparison, documentation, mutation, redefined, script, syntax,
+};
 use crate::languages::{
     self, Anatomy, Authoring, Call, Comparison, FunctionSpan, Language, Observation, Selection, Surroundings,
     TestReport, Toolchains,
@@ -84,6 +86,10 @@ impl Language for Rust {
 
     fn suspicious_words(&self) -> &'static [&'static str] {
         &WORDS
+    }
+
+    fn redefined(&self, source: &str) -> Vec<&'static str> {
+        redefined::redefined(source)
     }
 
     fn mutations(&self, path: &str, source: &str) -> Vec<Mutation> {

@@ -16,6 +16,7 @@ mod language;
 pub mod manifest;
 pub mod mutation;
 mod plan;
+mod redefined;
 mod run;
 mod script;
 mod symptom;
