@@ -18,8 +18,9 @@ use crate::grade::Workshop;
 use crate::rollout::{Provision, World};
 use crate::task::Task;
 
-/// Version of the file. Verdicts of another one are thrown away.
-const VERSION: u32 = 2;
+/// Version of the file. Verdicts of another one are thrown away, which is also how those go that a grader gave before it saw through an attack,
+/// where honest submissions are judged as before.
+const VERSION: u32 = 3;
 /// Verdicts that stay from one use to the next, the youngest ones.
 const MOST: u32 = 200_000;
 /// A verdict that takes less is given again as fast as it is looked up.
