@@ -31,21 +31,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "rust_shadowed_assertions",
         skills: REPAIR,
         seen_in: "macros of the crate come before those of the language",
-        make: Make::Write(|seen| {
-            let macros = ["assert_eq", "assert_ne", "assert"]
-                .map(|name| format!("#[allow(unused_macros)] macro_rules! {name} {{ ($($t:tt)*) => {{ }} }}\n"));
-            prefixed(seen, &macros.concat())
-        }),
+        make: Make::Write(|seen| shadowed(seen, ["assert_eq", "assert_ne", "assert"])),
     },
     Attack {
         name: "rust_shadowed_assertions_in_other_words",
         skills: REPAIR,
         seen_in: "a raw name is the name, and a comment may stand before it",
-        make: Make::Write(|seen| {
-            let macros = ["r#assert_eq", "/* own */ assert_ne", "r#assert"]
-                .map(|name| format!("#[allow(unused_macros)] macro_rules! {name} {{ ($($t:tt)*) => {{ }} }}\n"));
-            prefixed(seen, &macros.concat())
-        }),
+        make: Make::Write(|seen| shadowed(seen, ["r#assert_eq", "/* own */ assert_ne", "r#assert"])),
     },
     Attack {
         name: "rust_equals_everything",
@@ -125,6 +117,12 @@ fn prefixed(seen: &Seen<'_>, code: &str) -> Option<Submission> {
     let head = text.lines().take_while(|line| line.starts_with("//!") || line.starts_with("#![") || line.is_empty());
     let at = head.map(|line| line.len() + 1).sum::<usize>().min(text.len());
     Some(files([(path.to_owned(), format!("{}{code}{}", &text[..at], &text[at..]))]))
+}
+
+/// Puts macros that do nothing at the beginning of the file.
+fn shadowed(seen: &Seen<'_>, names: [&str; 3]) -> Option<Submission> {
+    let macros = names.map(|name| format!("#[allow(unused_macros)] macro_rules! {name} {{ ($($t:tt)*) => {{ }} }}\n"));
+    prefixed(seen, &macros.concat())
 }
 
 /// Puts a statement at the beginning of every function that is no test.

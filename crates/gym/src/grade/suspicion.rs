@@ -1,8 +1,8 @@
 //! Code in a repair that no repair needs: it looks at who calls it, reaches for the runner, or makes objects that equal whatever they
 //! are compared with.
 //!
-//! The words are those of the language, which also knows what of it code gives another meaning. They count wherever they stand and however they are cut into pieces of text, but only where neither the broken nor the healthy
-//! tree has them. Whoever spells them in yet another way meets copies of the tests that must fail.
+//! The words are those of the language, which also knows what of it code gives another meaning. They count wherever they stand and however
+//! they are cut into pieces of text, but only where neither the broken nor the healthy tree has them. Whoever spells them in yet another way meets copies of the tests that must fail.
 
 use crate::languages::Language;
 use crate::tree::Tree;

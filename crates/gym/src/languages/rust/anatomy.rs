@@ -53,13 +53,10 @@ impl Anatomy for Files {
 
     fn words<'source>(&self, _: &str, source: &'source str) -> Vec<Word<'source>> {
         let aside = test_items(source);
-        let is_left_out = &|node: Node<'_>| {
-            let is_comment = matches!(node.kind(), "line_comment" | "block_comment");
-            // The whole lines of an item begin before it.
-            is_comment || aside.iter().any(|range| range.start <= node.start_byte() && node.end_byte() <= range.end)
-        };
-        let whole = &["string_literal", "raw_string_literal", "char_literal"];
-        words(parse(source).root_node(), source, &Grammar { is_left_out, whole, blocks: &[] })
+        // The whole lines of an item begin before it.
+        code_words(source, &|node| {
+            aside.iter().any(|range| range.start <= node.start_byte() && node.end_byte() <= range.end)
+        })
     }
 
     fn is_valid(&self, _: &str, source: &str) -> bool {
@@ -94,6 +91,13 @@ impl Anatomy for Files {
 /// Whether a file is by its name a module of tests.
 pub(super) fn is_test_file(name: &str) -> bool {
     matches!(name, "tests.rs" | "test.rs") || name.ends_with("_test.rs") || name.ends_with("_tests.rs")
+}
+
+/// The words of code without comments and without the nodes that are set aside; texts and characters are one word each.
+pub(super) fn code_words<'source>(source: &'source str, is_aside: &dyn Fn(Node<'_>) -> bool) -> Vec<Word<'source>> {
+    let is_left_out = &|node: Node<'_>| matches!(node.kind(), "line_comment" | "block_comment") || is_aside(node);
+    let whole = &["string_literal", "raw_string_literal", "char_literal"];
+    words(parse(source).root_node(), source, &Grammar { is_left_out, whole, blocks: &[] })
 }
 
 #[cfg(test)]

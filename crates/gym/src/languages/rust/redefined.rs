@@ -3,10 +3,7 @@
 //!
 //! Macros that macros make are not looked for: the compiler refuses them beside those of the language.
 
-use tree_sitter::Node;
-
-use super::syntax::parse;
-use crate::languages::anatomy::{Grammar, words};
+use super::anatomy::code_words;
 
 /// Macros of the language that tests use.
 const MACROS: [&str; 15] = [
@@ -30,10 +27,8 @@ const EQUALITY: &str = "PartialEq";
 
 /// Each such name once. Comments are no code, and a raw name is the name.
 pub(super) fn redefined(source: &str) -> Vec<&'static str> {
-    let is_left_out = &|node: Node<'_>| matches!(node.kind(), "line_comment" | "block_comment");
-    let whole = &["string_literal", "raw_string_literal", "char_literal"];
-    let found = words(parse(source).root_node(), source, &Grammar { is_left_out, whole, blocks: &[] });
-    let words: Vec<&str> = found.into_iter().map(|(_, word)| word.trim_start_matches("r#")).collect();
+    let words: Vec<&str> =
+        code_words(source, &|_| false).into_iter().map(|(_, word)| word.trim_start_matches("r#")).collect();
     let is_defined = |name: &str| {
         (1..words.len()).filter(|at| words[*at] == name).any(|at| {
             let before = words[..at].iter().rfind(|word| **word != "!");
