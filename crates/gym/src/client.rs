@@ -3,10 +3,17 @@
 //! A status is never an error here, and a redirect is an answer like any other: following it would send prompts and keys to an
 //! address that nobody named. Proxies come from the caller, never from the environment.
 
+mod lookup;
+
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ureq::http::Uri;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
+
+use self::lookup::Lookup;
 
 /// Bytes of the two buffers of a connection: the head of an answer, and that of a request with its key, have to fit.
 const INPUT: usize = 16 << 10;
@@ -72,7 +79,9 @@ pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
         .max_idle_age(IDLE_AGE)
         // Set in any case: otherwise it would come from the environment.
         .proxy(proxy);
-    Ok((Agent::new_with_config(settings.build()), address))
+    // An address is as old as the connections to it may be.
+    let lookup = Lookup { resolver: DefaultResolver::default(), age: IDLE_AGE, last: Mutex::default() };
+    Ok((Agent::with_parts(settings.build(), DefaultConnector::default(), lookup), address))
 }
 
 /// Whether a server says that a conversation has no room in its model's context. Servers agree on the status, not on the words.
