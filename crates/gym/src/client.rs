@@ -15,9 +15,10 @@ use ureq::{Agent, Proxy};
 
 use self::lookup::Lookup;
 
-/// Bytes of the two buffers of a connection: the head of an answer, and that of a request with its key, have to fit.
-const INPUT: usize = 16 << 10;
-const OUTPUT: usize = 8 << 10;
+/// Bytes of the two buffers of a connection, of which there are hundreds. The head of an answer has to fit, and less would grow with the first request.
+const INPUT: usize = 10 << 10;
+/// Beside the key: every row of the head of a request has to fit.
+const OUTPUT: usize = 4 << 10;
 /// Connections that are kept for the next request.
 const IDLE: usize = 4096;
 /// How long they are kept: servers in Python close theirs after 5 seconds.
@@ -32,6 +33,8 @@ pub struct Target<'a> {
     pub example: &'a str,
     /// Address of an HTTP proxy.
     pub proxy: Option<&'a str>,
+    /// What requests are authorized with.
+    pub key: Option<&'a str>,
     /// Wall time until there is a connection.
     pub connect: Duration,
     /// Wall time of one request as a whole.
@@ -73,7 +76,7 @@ pub fn agent(target: Target<'_>) -> Result<(Agent, String), ClientError> {
         .timeout_global(Some(target.request))
         // Hundreds of episodes call one server at once: each goes on with a connection, and none of them is large.
         .input_buffer_size(INPUT)
-        .output_buffer_size(OUTPUT)
+        .output_buffer_size(OUTPUT + target.key.map_or(0, str::len))
         .max_idle_connections(IDLE)
         .max_idle_connections_per_host(IDLE)
         .max_idle_age(IDLE_AGE)
@@ -94,7 +97,7 @@ pub(crate) fn is_context_full(status: u16, said: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Barrier};
@@ -103,7 +106,7 @@ mod tests {
 
     fn target(address: &str) -> Target<'_> {
         let (connect, request) = (Duration::from_secs(5), Duration::from_secs(5));
-        Target { address, example: "http://localhost:8000/v1", proxy: None, connect, request }
+        Target { address, example: "http://localhost:8000/v1", proxy: None, key: None, connect, request }
     }
 
     #[test]
@@ -121,6 +124,24 @@ mod tests {
         let response = agent.get(&base).call().expect("an answer");
         assert_eq!(response.status().as_u16(), 307);
         answering.join().expect("did not panic");
+    }
+
+    #[test]
+    fn a_key_may_be_long() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+        let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let key = "k".repeat(6000);
+        let (agent, base) = agent(Target { key: Some(&key), ..target(&address) }).expect("it is a URL");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = listener.accept().expect("somebody comes");
+                let mut lines = BufReader::new(&stream).lines();
+                while lines.next().is_some_and(|line| !line.expect("text").is_empty()) {}
+                stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").expect("sent");
+            });
+            let response = agent.get(&base).header("authorization", format!("Bearer {key}")).call();
+            assert_eq!(response.expect("an answer").status().as_u16(), 204);
+        });
     }
 
     #[test]

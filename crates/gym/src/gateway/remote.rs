@@ -47,6 +47,7 @@ impl Remote {
             address: &config.base_url,
             example: "http://localhost:8000/v1",
             proxy: config.proxy.as_deref(),
+            key: config.api_key.as_deref(),
             connect: Duration::from_secs(10),
             request: config.timeout,
         })

@@ -1,12 +1,12 @@
 //! Posts one request until it has an answer or no further attempt makes sense.
 
+use std::io::{self, Read};
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 use super::HttpConfig;
 use super::failure::{Failure, excerpt};
@@ -15,6 +15,8 @@ use crate::policy::PolicyError;
 
 /// Answers longer than this are not chat completions.
 const MAX_BODY_BYTES: u64 = 32 << 20;
+/// Room for most answers. What a text outgrows on its way here stays in the memory that the allocator keeps for each thread.
+const USUAL_BODY_BYTES: usize = 4 << 10;
 /// The longest pause between two attempts, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,7 @@ impl Client {
             address: &config.base_url,
             example: "http://localhost:8000/v1",
             proxy: config.proxy.as_deref(),
+            key: config.api_key.as_deref(),
             connect: Duration::from_secs(10),
             request: config.timeout,
         })
@@ -57,11 +60,11 @@ impl Client {
         })
     }
 
-    /// Posts `request`, again while the server is unreachable or overloaded.
+    /// Posts a JSON text, given in pieces, again while the server is unreachable or overloaded.
     ///
     /// # Errors
     /// The last failure, with the address and the next step.
-    pub(super) fn post(&self, request: &impl Serialize) -> Result<Posted, PolicyError> {
+    pub(super) fn post(&self, request: &[&[u8]]) -> Result<Posted, PolicyError> {
         let mut pause = self.backoff;
         let mut attempt = 1;
         loop {
@@ -88,15 +91,19 @@ impl Client {
     }
 
     /// One request. `asked` becomes the pause that the server asks for.
-    fn attempt(&self, request: &impl Serialize, asked: &mut Duration) -> Result<Posted, Failure> {
+    fn attempt(&self, request: &[&[u8]], asked: &mut Duration) -> Result<Posted, Failure> {
         let broken = |error| Failure::transport(&self.url, &error, self.timeout);
-        let mut post = self.agent.post(&self.url);
+        let length: usize = request.iter().map(|piece| piece.len()).sum();
+        let mut post = self.agent.post(&self.url).header("content-length", length).content_type("application/json");
         if let Some(authorization) = &self.authorization {
             post = post.header("authorization", authorization);
         }
-        let mut response = post.send_json(request).map_err(broken)?;
+        let mut pieces = Pieces { rest: request.iter(), piece: b"" };
+        let mut response = post.send(SendBody::from_reader(&mut pieces)).map_err(broken)?;
         *asked = retry_after(&response).unwrap_or_default();
-        let body = response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec().map_err(broken)?;
+        let mut body = Vec::with_capacity(USUAL_BODY_BYTES);
+        let mut reader = response.body_mut().with_config().limit(MAX_BODY_BYTES).reader();
+        reader.read_to_end(&mut body).map_err(|error| broken(error.into()))?;
         self.classify(response.status().as_u16(), &String::from_utf8_lossy(&body))
     }
 
@@ -108,6 +115,27 @@ impl Client {
             (status, _) if client::is_context_full(status, body) => Ok(Posted::ContextFull),
             (status, _) => Err(Failure::status(&self.url, status, body)),
         }
+    }
+}
+
+/// Reads texts one after the other.
+struct Pieces<'a> {
+    rest: std::slice::Iter<'a, &'a [u8]>,
+    piece: &'a [u8],
+}
+
+impl Read for Pieces<'_> {
+    /// Fills the buffer if it can: what is read at once is sent at once.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            if self.piece.is_empty() {
+                let Some(next) = self.rest.next() else { break };
+                self.piece = next;
+            }
+            filled += self.piece.read(&mut buffer[filled..])?;
+        }
+        Ok(filled)
     }
 }
 

@@ -56,8 +56,9 @@ impl Completions {
     /// # Errors
     /// When the server has no answer.
     pub fn complete(&self, request: &Value) -> Result<Completion, PolicyError> {
-        let request = request.as_object().cloned().unwrap_or_default();
-        let Posted::Body(body) = self.client.post(&request)? else { return Err(self.client.prompt_too_long()) };
+        let Posted::Body(body) = self.client.post(&[request.to_string().as_bytes()])? else {
+            return Err(self.client.prompt_too_long());
+        };
         let message = body["choices"][0]["message"].as_object();
         let text = text(message.ok_or_else(|| self.client.nonsense("expected `choices[0].message` in the answer"))?);
         let count = |key: &str| body["usage"][key].as_u64().unwrap_or_default();

@@ -74,8 +74,7 @@ impl HttpConfig {
 #[derive(Clone)]
 pub struct Http {
     client: Client,
-    /// The body of every request, without messages and seed.
-    request: Arc<Map<String, Value>>,
+    opening: Arc<str>,
     send_seed: bool,
     model: String,
 }
@@ -88,7 +87,7 @@ impl Http {
     pub fn new(config: &HttpConfig) -> Result<Self, PolicyError> {
         Ok(Self {
             client: Client::new(config)?,
-            request: Arc::new(wire::request(config)),
+            opening: wire::opening(config).into(),
             send_seed: config.send_seed,
             model: config.model.clone(),
         })
@@ -103,23 +102,20 @@ impl Policy for Http {
     fn start(&self, _task: &Task, _sample: u32, seed: u64) -> Result<Box<dyn Session>, PolicyError> {
         // Servers read the seed as a signed number, some of them of 32 bits.
         let seed = self.send_seed.then_some(seed >> 33);
-        let (client, request) = (self.client.clone(), self.request.clone());
-        Ok(Box::new(Chat { client, request, seed, conversation: wire::Conversation::new() }))
+        let conversation = wire::Conversation::new(self.opening.clone(), seed);
+        Ok(Box::new(Chat { client: self.client.clone(), conversation }))
     }
 }
 
 struct Chat {
     client: Client,
-    request: Arc<Map<String, Value>>,
-    seed: Option<u64>,
     conversation: wire::Conversation,
 }
 
 impl Session for Chat {
     fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         self.conversation.extend(new);
-        let body = wire::Body { request: &self.request, seed: self.seed, messages: self.conversation.messages() };
-        match self.client.post(&body)? {
+        match self.client.post(&self.conversation.body())? {
             // A prompt that never fits is a wrong setting, not a model that talked too much.
             Posted::ContextFull if !self.conversation.has_begun() => Err(self.client.prompt_too_long()),
             Posted::ContextFull => Ok(Action::ContextFull),

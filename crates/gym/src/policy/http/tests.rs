@@ -124,6 +124,15 @@ fn a_tool_call_and_its_observation_go_there_and_back() {
 }
 
 #[test]
+fn a_request_that_is_larger_than_any_buffer_arrives_whole() {
+    let server = Server::new(vec![message(json!({"content": "Fine."}))]);
+    let content = "ä\"\n".repeat(30_000);
+    let prompt = [Message { role: Role::User, content: content.clone() }];
+    reply(server.session().act(&prompt));
+    assert_eq!(server.requests()[0]["messages"][1], json!({"role": "user", "content": content}));
+}
+
+#[test]
 fn sampling_settings_and_the_key_are_sent() {
     let server = Server::new(vec![message(json!({"content": "done"}))]);
     let mut extra = serde_json::Map::new();

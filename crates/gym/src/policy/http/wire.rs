@@ -3,8 +3,9 @@
 //! Servers render earlier tool calls through templates that fail on broken arguments. So a malformed reply goes back as
 //! plain text, and its observation as a user message.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use std::sync::Arc;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::HttpConfig;
@@ -20,8 +21,8 @@ pub fn tool_list() -> Value {
     tools::ALL.iter().map(|tool| describe(tool)).collect()
 }
 
-/// The part of the request that stays the same.
-pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
+/// The beginning of every request, up to its seed and its messages.
+pub(super) fn opening(config: &HttpConfig) -> String {
     let mut request = Map::new();
     request.insert("model".to_owned(), json!(config.model));
     request.insert("tools".to_owned(), tool_list());
@@ -32,29 +33,13 @@ pub(super) fn request(config: &HttpConfig) -> Map<String, Value> {
         request.insert("max_tokens".to_owned(), json!(max_tokens));
     }
     request.extend(config.extra.clone());
-    request
-}
-
-/// The body of one request: what stays the same, and the conversation so far. Hundreds of these are under way at once, so nothing is copied.
-pub(super) struct Body<'a> {
-    pub(super) request: &'a Map<String, Value>,
-    pub(super) seed: Option<u64>,
-    pub(super) messages: &'a [Box<RawValue>],
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let is_replaced = |key: &str| key == "messages" || key == "seed" && self.seed.is_some();
-        for (key, value) in self.request.iter().filter(|(key, _)| !is_replaced(key)) {
-            map.serialize_entry(key, value)?;
-        }
-        if let Some(seed) = self.seed {
-            map.serialize_entry("seed", &seed)?;
-        }
-        map.serialize_entry("messages", self.messages)?;
-        map.end()
+    request.remove("messages");
+    if config.send_seed {
+        request.remove("seed");
     }
+    let mut opening = Value::Object(request).to_string();
+    opening.pop();
+    opening
 }
 
 /// An assistant message as it was sent by somebody who keeps the conversation.
@@ -109,27 +94,41 @@ fn read(text: String, calls: &[Value], finish_reason: Option<&str>) -> Read {
     }
 }
 
-/// All messages so far, as the server wants them: as text, which is what is sent, and takes a tenth of the memory of a tree.
+/// The request as it stands, as text, which is what is sent, and takes a tenth of the memory of a tree.
 pub(super) struct Conversation {
-    messages: Vec<Box<RawValue>>,
+    /// See [`opening`].
+    opening: Arc<str>,
+    /// As a field, or nothing.
+    seed: String,
+    messages: Vec<Box<[u8]>>,
     has_begun: bool,
     /// Identifiers of the calls that have no observation yet.
     open: Vec<String>,
 }
 
 impl Conversation {
-    pub(super) fn new() -> Self {
-        let mut conversation = Self { messages: Vec::new(), has_begun: false, open: Vec::new() };
-        conversation.push(&json!({"role": "system", "content": tools::SYSTEM}));
+    pub(super) fn new(opening: Arc<str>, seed: Option<u64>) -> Self {
+        let seed = seed.map_or_else(String::new, |seed| format!(",\"seed\":{seed}"));
+        let mut conversation = Self { opening, seed, messages: Vec::new(), has_begun: false, open: Vec::new() };
+        conversation.push(Said::new("system", tools::SYSTEM));
         conversation
     }
 
-    pub(super) fn messages(&self) -> &[Box<RawValue>] {
-        &self.messages
+    /// The body of the request, in pieces. Hundreds of requests wait for their answers at once, so none of them is a copy.
+    pub(super) fn body(&self) -> Vec<&[u8]> {
+        let mut body = Vec::with_capacity(2 * self.messages.len() + 4);
+        body.extend([self.opening.as_bytes(), self.seed.as_bytes(), b",\"messages\":"]);
+        let separators = std::iter::once(&b"["[..]).chain(std::iter::repeat(&b","[..]));
+        body.extend(separators.zip(&self.messages).flat_map(|(separator, message)| [separator, message]));
+        body.push(b"]}");
+        body
     }
 
-    fn push(&mut self, message: &Value) {
-        self.messages.push(to_raw_value(message).expect("a value is JSON"));
+    fn push(&mut self, said: Said<'_>) {
+        let mut message = Vec::with_capacity(said.content.len() + 1024);
+        serde_json::to_writer(&mut message, &said).expect("a message is JSON");
+        // Copied, not shrunk: the allocator keeps what is cut off, in every thread.
+        self.messages.push(message.as_slice().into());
     }
 
     /// Whether the server has replied at least once.
@@ -141,13 +140,13 @@ impl Conversation {
     pub(super) fn extend(&mut self, new: &[Message]) {
         let mut open = std::mem::take(&mut self.open).into_iter();
         for message in new {
-            let content = &message.content;
             let call = if message.role == Role::Tool { open.next() } else { None };
-            self.push(&match (call, message.role) {
-                (Some(id), _) => json!({"role": "tool", "tool_call_id": id, "content": content}),
-                (None, Role::Assistant) => json!({"role": "assistant", "content": content}),
-                (None, _) => json!({"role": "user", "content": content}),
-            });
+            let role = match (&call, message.role) {
+                (Some(_), _) => "tool",
+                (None, Role::Assistant) => "assistant",
+                (None, _) => "user",
+            };
+            self.push(Said { tool_call_id: call.as_deref(), ..Said::new(role, &message.content) });
         }
     }
 
@@ -171,11 +170,9 @@ impl Conversation {
     }
 
     fn accept(&mut self, text: String, calls: Vec<(String, ToolCall, Value)>) -> Reply {
-        let mut message = json!({"role": "assistant", "content": text});
-        if !calls.is_empty() {
-            message["tool_calls"] = calls.iter().map(|(_, _, raw)| raw.clone()).collect();
-        }
-        self.push(&message);
+        let mut said = Said::new("assistant", &text);
+        said.tool_calls = calls.iter().map(|(_, _, raw)| raw).collect();
+        self.push(said);
         let (open, calls) = calls.into_iter().map(|(id, call, _)| (id, call)).unzip();
         self.open = open;
         Reply { text, calls, malformed: None }
@@ -185,8 +182,25 @@ impl Conversation {
         for call in calls {
             text.push_str(&format!("\n<tool_call>{}</tool_call>", call["function"]));
         }
-        self.push(&json!({"role": "assistant", "content": text}));
+        self.push(Said::new("assistant", &text));
         Reply { text, calls: Vec::new(), malformed: Some(why) }
+    }
+}
+
+/// A message as servers want it.
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'a str,
+    content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<&'a Value>,
+}
+
+impl<'a> Said<'a> {
+    fn new(role: &'a str, content: &'a str) -> Self {
+        Self { role, content, tool_call_id: None, tool_calls: Vec::new() }
     }
 }
 

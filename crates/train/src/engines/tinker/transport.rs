@@ -54,6 +54,7 @@ impl Transport {
             address: &config.url,
             example: "http://localhost:8000",
             proxy: config.proxy.as_deref(),
+            key: config.key.as_deref(),
             connect: Duration::from_secs(5),
             request: POLL + Duration::from_secs(15),
         })
