@@ -41,6 +41,7 @@ def prepare(instructions):
         Reporter.pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(give_up_after(float(instructions["patience"][0])))
     steady_hypothesis()
     spare_signatures()
+    spare_terminal()
 
 
 def shape(instructions):
@@ -178,6 +179,14 @@ def spare_signatures():
         return () if is_bare else ask(function, *given, **named)
 
     fixtures.getfuncargnames = names
+
+
+def spare_terminal():
+    """Nobody reads a line for each test."""
+    from _pytest.terminal import TerminalReporter
+
+    for hook in ("pytest_runtest_logstart", "pytest_runtest_logreport"):
+        delattr(TerminalReporter, hook)
 
 
 class Reporter:

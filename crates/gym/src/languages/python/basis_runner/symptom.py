@@ -14,6 +14,10 @@ LONGEST_NAME_VALUE = 80
 LEFT, RIGHT = "@basis_left", "@basis_right"
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 SIMPLE = (int, float, complex, str, bytes, bool, type(None))
+# Of these types every value is a constant in source, which numbers below zero are not.
+CONSTANT = (str, bytes, bool, type(None))
+CALLS = (ast.Call, ast.Subscript, ast.BinOp)
+BOUND_TO_PLACE = (ast.Await, ast.Yield, ast.NamedExpr, ast.Lambda)
 
 
 class Observer:
@@ -22,6 +26,8 @@ class Observer:
     def __init__(self):
         self.trees = {}
         self.seen = []
+        # What was found out about functions and expressions: those of a test with parameters fail many times.
+        self.stored, self.sources = {}, {}
 
     def compile(self, source, path):
         self.trees[path], code = compile_keeping(source, path)
@@ -32,6 +38,20 @@ class Observer:
             with open(path, "rb") as file:
                 self.trees[path] = parse(file.read())
         return self.trees[path]
+
+    def stores(self, function):
+        """Where a function gives values to its names, by name."""
+        if function not in self.stored:
+            found = self.stored[function] = {}
+            for part in ast.walk(function):
+                if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+                    found.setdefault(part.id, []).append(part)
+        return self.stored[function]
+
+    def source(self, node):
+        if node not in self.sources:
+            self.sources[node] = ast.unparse(node)
+        return self.sources[node]
 
     def observe(self, identity, error, is_test_file=None, compared=None):
         """Remembers what one failure showed. `compared`: the two sides of the assertion, where another runner has them."""
@@ -56,7 +76,7 @@ class Failure:
     """One failing test: its frames, the statement of the test that failed and the expressions in it."""
 
     def __init__(self, observer, error, is_test_file, compared):
-        self.error = error
+        self.observer, self.error = observer, error
         self.frames = list(frames(error.__traceback__))
         is_test_file = is_test_file or observer.trees.__contains__
         places = [at for at, (frame, _) in enumerate(self.frames) if is_test_file(frame.f_code.co_filename)]
@@ -110,23 +130,19 @@ class Failure:
             return None
         if isinstance(node, ast.Name):
             node = self.assigned(node.id)
-        if node is None or not any(isinstance(part, (ast.Call, ast.Subscript, ast.BinOp)) for part in ast.walk(node)):
-            return None
-        if any(isinstance(part, (ast.Await, ast.Yield, ast.NamedExpr, ast.Lambda)) for part in ast.walk(node)):
+        parts = list(ast.walk(node)) if node is not None else []
+        if not any(isinstance(part, CALLS) for part in parts) or any(isinstance(part, BOUND_TO_PLACE) for part in parts):
             return None
         try:
-            text = ast.unparse(Inline(self).visit(ast.parse(ast.unparse(node), mode="eval")))
+            text = ast.unparse(Inline(self).visit(ast.parse(self.observer.source(node), mode="eval")))
         except Unknown:
             return None
         return text if len(text) <= LONGEST_VALUE else None
 
     def assigned(self, name):
         """The expression of the only assignment to a name in the test function."""
-        found = []
-        for part in ast.walk(self.function):
-            if isinstance(part, ast.Name) and part.id == name and not isinstance(part.ctx, ast.Load):
-                found.append(part)
-        for statement in self.function.body:
+        found = self.observer.stores(self.function).get(name)
+        for statement in self.function.body if found else ():
             if isinstance(statement, ast.Assign) and statement.targets == found and statement.lineno < self.statement.lineno:
                 return statement.value
         return None
@@ -189,7 +205,8 @@ class Inline(ast.NodeTransformer):
     def replacement(self, name, value):
         source = self.failure.assigned(name)
         if source is not None and self.depth < 3:
-            return Inline(self.failure, self.depth + 1).visit(ast.parse(ast.unparse(source), mode="eval").body)
+            source = self.failure.observer.source(source)
+            return Inline(self.failure, self.depth + 1).visit(ast.parse(source, mode="eval").body)
         if simple(value):
             return literal(value)
         raise Unknown(name)
@@ -334,7 +351,7 @@ def is_literal(value):
 
 
 def literal(value):
-    return ast.parse(repr(value), mode="eval").body
+    return ast.Constant(value) if type(value) in CONSTANT else ast.parse(repr(value), mode="eval").body
 
 
 def shown(value):
