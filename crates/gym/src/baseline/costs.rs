@@ -1,7 +1,7 @@
 //! What the tests of a healthy tree cost, and the limits that follow for runs of some of them.
 //!
-//! The suites of real packages are limited by processor time, which a busy machine hardly changes: their wall time is only a net
-//! below code that waits for ever. The tests of generated packages take milliseconds and need no more than a wall time.
+//! Runs are limited by processor time, which a busy machine hardly changes: their wall time is only a net below code that waits for
+//! ever. Submissions for generated packages, whose tests take milliseconds, are limited by wall time alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -61,9 +61,14 @@ impl Costs {
 
     /// Five times the processor time that the tests need, rounded up to a power of two seconds, so that small differences between
     /// two measurements do not show.
-    pub(super) fn processor(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
+    pub(super) fn processor(&self, tests: Option<&BTreeSet<TestId>>) -> Duration {
         let needed = (self.usual(tests).processor * PATIENCE).max(SHORTEST).as_secs_f64().ceil();
-        self.runner.is_real().then(|| Duration::from_secs((needed as u64).next_power_of_two()))
+        Duration::from_secs((needed as u64).next_power_of_two())
+    }
+
+    /// That of a graded run; nothing where the wall time is limit enough.
+    pub(super) fn graded_processor(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
+        self.runner.is_real().then(|| self.processor(tests))
     }
 }
 
@@ -109,15 +114,16 @@ mod tests {
     fn limits_follow_the_selection() {
         let costs = costs(RunnerKind::Pytest);
         let quick = BTreeSet::from(["quick".to_owned()]);
-        assert_eq!(costs.processor(Some(&quick)), Some(Duration::from_secs(8)));
-        assert_eq!(costs.processor(None), Some(Duration::from_secs(32)));
+        assert_eq!(costs.processor(Some(&quick)), Duration::from_secs(8));
+        assert_eq!(costs.processor(None), Duration::from_secs(32));
         assert_eq!(costs.limits(Some(&quick)).wall, Duration::from_secs(20));
         assert_eq!(costs.limits(None).wall, Duration::from_secs(50));
-        assert_eq!(costs.processor(Some(&BTreeSet::new())), Some(SHORTEST));
+        assert_eq!(costs.processor(Some(&BTreeSet::new())), SHORTEST);
     }
 
     #[test]
-    fn generated_packages_have_no_limit_of_processor_time() {
-        assert_eq!(costs(RunnerKind::Plain).processor(None), None);
+    fn graded_runs_of_generated_packages_have_no_limit_of_processor_time() {
+        assert_eq!(costs(RunnerKind::Plain).graded_processor(None), None);
+        assert_eq!(costs(RunnerKind::Pytest).graded_processor(None), Some(Duration::from_secs(32)));
     }
 }

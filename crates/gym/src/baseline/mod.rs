@@ -51,9 +51,15 @@ impl Baseline {
         self.costs.limits(tests)
     }
 
-    /// Processor time that a run of some of these tests, or of all, may take; nothing where the wall time is limit enough.
-    pub fn processor_for(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
+    /// Processor time that a run of some of these tests, or of all, may take while records are made: a mistake in the condition of a
+    /// loop makes it endless.
+    pub fn processor_for(&self, tests: Option<&BTreeSet<TestId>>) -> Duration {
         self.costs.processor(tests)
+    }
+
+    /// That of a graded run; nothing where the wall time is limit enough.
+    pub fn graded_processor_for(&self, tests: Option<&BTreeSet<TestId>>) -> Option<Duration> {
+        self.costs.graded_processor(tests)
     }
 
     /// The tests that a change has to keep passing: those that may notice it (`None` when any may), and for every function that

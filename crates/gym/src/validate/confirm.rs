@@ -76,7 +76,7 @@ impl Suspect {
             (None, None) if environment.compiles_what_is_selected() => Selection::tests(&baseline.passing),
             (None, None) => Selection::files(project.tests.files.iter()),
         };
-        let selection = selection.with_symptoms().within(baseline.processor_for(relevant.as_ref()));
+        let selection = selection.with_symptoms().within(Some(baseline.processor_for(relevant.as_ref())));
         let limits = baseline.limits_for(relevant.as_ref());
         Ok(Self { places, overlay, relevant, selection, limits })
     }
@@ -113,7 +113,8 @@ impl Suspect {
         let mut guards = baseline.guards(relevant.as_ref());
         guards.retain(|id| pass_to_pass.binary_search(id).is_ok());
         let graded = guards.iter().chain(&fail_to_pass).cloned().collect();
-        let guards = Guards { tests: guards.into_iter().collect(), processor: baseline.processor_for(Some(&graded)) };
+        let processor = baseline.graded_processor_for(Some(&graded));
+        let guards = Guards { tests: guards.into_iter().collect(), processor };
         let seen = (symptoms, calls);
         let necessary = self.places.iter().map(|place| place.path.clone()).collect();
         let change = Change { places: self.places.clone(), necessary };
@@ -136,7 +137,7 @@ impl Ground<'_> {
         calls: &[Call],
         tests: Option<&BTreeSet<TestId>>,
     ) -> Result<Vec<Observation>, SandboxError> {
-        let (limits, processor) = (self.baseline.limits_for(tests), self.baseline.processor_for(tests));
+        let (limits, processor) = (self.baseline.limits_for(tests), self.baseline.graded_processor_for(tests));
         self.environment.evaluate(self.backend, layers, calls, &limits, processor)
     }
 }
