@@ -19,7 +19,7 @@ use crate::record::{BugRecord, Mutation};
 use crate::skills::{Rejection, Skill};
 use crate::sources::git::{Commit, Repository};
 use crate::sources::releases::Line;
-use crate::validate::{batch, try_all};
+use crate::validate::{batches, try_all};
 use crate::wording::Wording;
 
 /// How far mining is.
@@ -173,7 +173,7 @@ fn records(
 ) -> Vec<BugRecord> {
     let mut found = Vec::new();
     let mut tried = 0;
-    let batches: Vec<&[Mutation]> = sites.chunks(batch(recipe.records)).collect();
+    let batches = batches(&bench.ground(), sites, recipe.records);
     let validate = |batch: &&[Mutation]| {
         let ground = bench.ground();
         let once = || {

@@ -15,7 +15,7 @@ use crate::project::{Project, RunnerKind};
 use crate::record::{Mutation, TestId};
 use crate::skills::Rejection;
 use crate::tree::Tree;
-use crate::validate::{batch, try_all};
+use crate::validate::{batches, try_all};
 
 /// A mutation and what the tests say of it.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub fn pace(crew: &Crew, project: &Project, seed: u64, most: usize, fresh: usize
     let bench = Bench::prepare(crew.workshop, project)?;
     let mut sites = sites(project, &mut ChaCha8Rng::seed_from_u64(seed));
     sites.truncate(most);
-    let batches: Vec<&[Mutation]> = sites.chunks(batch(most)).collect();
+    let batches = batches(&bench.ground(), &sites, most);
     let begun = Instant::now();
     let tried =
         parallel::map(&batches, crew.workers, crew.stop, &|batch: &&[Mutation]| try_all(&bench.ground(), batch));

@@ -10,7 +10,7 @@ use super::{Recipe, Yield};
 use crate::grade::Workshop;
 use crate::project::Project;
 use crate::skills::Rejection;
-use crate::validate::{batch, try_all};
+use crate::validate::{batches, try_all};
 
 /// Makes tasks from one project. Once `stop` is set no further mutation is tried.
 ///
@@ -22,7 +22,7 @@ pub fn make(workshop: &Workshop, project: &Project, recipe: &Recipe, stop: &Atom
     let mut made = Yield::default();
     let mut records = 0;
     let sites = sites(project, &mut rng);
-    let mut batches = sites.chunks(batch(recipe.records));
+    let mut batches = batches(&bench.ground(), &sites, recipe.records).into_iter();
     let mut tried = Vec::new().into_iter();
     while records < recipe.records && !stop.load(Ordering::Relaxed) {
         let Some(outcome) = tried.next().or_else(|| {

@@ -10,7 +10,7 @@ mod rejection;
 mod release;
 mod symptom;
 
-pub use batch::{Tried, batch, try_all};
+pub use batch::{Tried, batches, try_all};
 pub use confirm::{Ground, validate};
 pub use history::{Lab, Shown, try_fix, validate_fix};
 pub use pair::validate_pair;
