@@ -94,6 +94,23 @@ class Old(unittest.TestCase):
 }
 
 #[test]
+fn a_session_that_a_test_begins_writes_its_lines() {
+    let Some(report) = run("\
+pytest_plugins = 'pytester'
+def test_inner(pytester):
+    pytester.makepyfile('def test_one(): pass\\ndef test_two(): assert 0')
+    result = pytester.runpytest_inprocess('-v')
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(['*::test_one PASSED*', '*::test_two FAILED*'])
+")
+    else {
+        return;
+    };
+    let outcome = &report.outcomes[&id("test_inner")];
+    assert_eq!(outcome.status, Status::Passed, "{}", outcome.detail);
+}
+
+#[test]
 fn symptoms_come_from_pytest_and_unittest_assertions() {
     let Some(report) = run("\
 import pytest, unittest

@@ -182,11 +182,19 @@ def spare_signatures():
 
 
 def spare_terminal():
-    """Nobody reads a line for each test."""
+    """Has the terminal of this session write nothing for each test, which nobody reads; sessions that tests begin write as ever."""
     from _pytest.terminal import TerminalReporter
 
-    for hook in ("pytest_runtest_logstart", "pytest_runtest_logreport"):
-        delattr(TerminalReporter, hook)
+    hooks = {name: vars(TerminalReporter)[name] for name in ("pytest_runtest_logstart", "pytest_runtest_logreport")}
+    for name in hooks:
+        delattr(TerminalReporter, name)
+
+    # The terminal of this session is registered by now.
+    def give_back(self):
+        for name, hook in hooks.items():
+            setattr(TerminalReporter, name, hook)
+
+    Reporter.pytest_sessionstart = give_back
 
 
 class Reporter:
