@@ -85,7 +85,7 @@ pub(crate) fn digest(dir: &Path) -> Result<String, Failure> {
 pub(crate) enum EngineName {
     /// The processors of this machine
     Local,
-    /// A GPU of this machine; needs a build with the feature `cuda`
+    /// A GPU of this machine; needs a build with the feature `gpu`
     Gpu,
     /// A service that speaks the Tinker protocol; its key is taken from TINKER_API_KEY
     Tinker,

@@ -1,6 +1,6 @@
 """Measures PyTorch and an engine in turns, on the same model and batch, and prints ratios.
 
-    cargo bench -p basis-train --bench engine --no-run      # prints the path of the program; `--features cuda` for GPUs
+    cargo bench -p basis-train --bench engine --no-run      # prints the path of the program; `--features gpu` for GPUs
     python benches/pytorch.py PROGRAM [--rounds N]          # with torch and transformers installed
     python benches/pytorch.py PROGRAM --gpu DIR [--bf16]    # both on a GPU, with the model in DIR; where DIR is not there yet,
                                                             # random weights in the shape of Qwen3-0.6B are written to it

@@ -58,13 +58,13 @@ fn settings_that_would_have_no_effect_are_refused_before_anything_is_made() {
     insta::assert_snapshot!(text.collect::<Vec<_>>().join("\n"));
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "gpu"))]
 #[test]
 fn an_engine_that_this_build_lacks_is_refused_before_anything_is_made_and_names_the_feature() {
     let text = World::new().run(&["train", "--engine", "gpu"]);
     assert!(text.starts_with("exit code 4"), "{text}");
     assert!(
-        text.ends_with("error: engine `gpu` is not part of this build; build it with `--features cuda`\n"),
+        text.ends_with("error: engine `gpu` is not part of this build; build it with `--features gpu`\n"),
         "{text}"
     );
 }

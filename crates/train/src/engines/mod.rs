@@ -46,7 +46,7 @@ pub fn available(name: &str) -> Result<(), EngineError> {
         "gpu" => gpu::available(),
         #[cfg(not(feature = "gpu"))]
         "gpu" => Err(EngineError::Unavailable {
-            reason: "engine `gpu` is not part of this build; build it with `--features cuda`".to_owned(),
+            reason: "engine `gpu` is not part of this build; build it with `--features gpu`".to_owned(),
         }),
         _ => Err(EngineError::Unknown { name: name.to_owned() }),
     }

@@ -142,7 +142,7 @@ fn an_engine_that_is_not_there_says_what_is_missing() {
     match available("gpu") {
         Ok(()) => assert!(NAMES.contains(&"gpu")),
         Err(error @ EngineError::Unavailable { .. }) => {
-            let expected = if cfg!(feature = "cuda") { "driver" } else { "--features cuda" };
+            let expected = if cfg!(feature = "gpu") { "sees no GPU" } else { "--features gpu" };
             assert!(error.to_string().contains(expected), "{error}");
             assert!(matches!(open("gpu", &fixture(), 1), Err(EngineError::Unavailable { .. })));
         }

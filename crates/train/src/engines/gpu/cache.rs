@@ -3,18 +3,17 @@
 //! Every sequence is a row. All end in the same column, so that the next ids of all are written at the same place, and begin in different
 //! ones. Columns after the end are room: a step writes in place, and products keep their shapes for a while.
 
-use std::ops::Range;
-
-use burn_tensor::{Device, Tensor};
+use tch::{Device, Tensor};
 
 use super::super::local::Config;
 use super::decoder::KeysValues;
-use super::device::{fp32, indices};
+use super::device::{indices, size};
+use super::products::Products;
 
 /// Columns are made in multiples of these.
 const ROOM: usize = 64;
 
-/// Keys and values of all layers.
+/// Keys and values of all layers, as factors.
 pub(super) struct Cache {
     layers: Vec<KeysValues>,
     /// The column in which each row begins.
@@ -24,15 +23,20 @@ pub(super) struct Cache {
 }
 
 /// Bytes of an id in all layers.
-pub(super) fn bytes(config: &Config) -> usize {
-    config.num_hidden_layers * 2 * config.key_width() * size_of::<f32>()
+pub(super) fn bytes(config: &Config, products: Products) -> usize {
+    config.num_hidden_layers * 2 * config.key_width() * products.kind().elt_size_in_bytes()
 }
 
 impl Cache {
     /// An empty cache with room for this many columns, whose rows will begin in these.
-    pub(super) fn new(config: &Config, begins: Vec<usize>, columns: usize, device: &Device) -> Cache {
+    pub(super) fn new(
+        (config, products): (&Config, Products),
+        begins: Vec<usize>,
+        columns: usize,
+        device: Device,
+    ) -> Cache {
         let shape = [begins.len(), config.num_key_value_heads, columns.next_multiple_of(ROOM), config.head_dim];
-        let empty = || Tensor::zeros(shape, fp32(device));
+        let empty = || Tensor::zeros(shape.map(size), (products.kind(), device));
         Cache { layers: (0..config.num_hidden_layers).map(|_| [empty(), empty()]).collect(), begins, end: 0 }
     }
 
@@ -46,7 +50,7 @@ impl Cache {
 
     /// Columns that are there, written or not.
     pub(super) fn columns(&self) -> usize {
-        self.layers[0][0].dims()[2]
+        usize::try_from(self.layers[0][0].size()[2]).expect("a size")
     }
 
     /// Makes room for so many columns after the end.
@@ -59,12 +63,10 @@ impl Cache {
 
     /// Writes keys and values of a layer after the end, where there is room; gives all that the layer has.
     pub(super) fn write(&mut self, layer: usize, new: KeysValues) -> KeysValues {
-        let [rows, heads, count, width] = new[0].dims();
-        let place: [Range<usize>; 4] = [0..rows, 0..heads, self.end..self.end + count, 0..width];
-        for (tensor, new) in self.layers[layer].iter_mut().zip(new) {
-            tensor.inplace(|tensor| tensor.slice_assign(place.clone(), new));
+        for (tensor, new) in self.layers[layer].iter().zip(new) {
+            tensor.narrow(2, size(self.end), new.size()[2]).copy_(&new);
         }
-        self.layers[layer].clone()
+        self.layers[layer].each_ref().map(Tensor::shallow_clone)
     }
 
     /// Moves the end over columns that were written in all layers.
@@ -81,14 +83,14 @@ impl Cache {
         self.reserve(columns - end);
         other.reserve(columns - end);
         let mut others = other.layers.into_iter().flatten();
-        self.each(|tensor| Tensor::cat(vec![tensor, others.next().expect("both have the same layers")], 0));
+        self.each(|tensor| Tensor::cat(&[tensor, &others.next().expect("both have the same layers")], 0));
         self.begins.extend(other.begins);
     }
 
     /// Forgets all rows but these, and the columns before they begin; there is at least one.
     pub(super) fn keep(&mut self, rows: &[usize]) {
-        let chosen = indices(rows.iter().copied(), &self.layers[0][0].device());
-        self.each(|tensor| tensor.select(0, chosen.clone()));
+        let chosen = indices(rows.iter().copied(), self.layers[0][0].device());
+        self.each(|tensor| tensor.index_select(0, &chosen));
         self.begins = rows.iter().map(|&row| self.begins[row]).collect();
         let unused = self.begins.iter().copied().min().unwrap_or(0);
         self.align(self.end - unused);
@@ -102,25 +104,18 @@ impl Cache {
         }
         if shorter > 0 {
             let left = self.columns() - shorter;
-            self.each(|tensor| tensor.narrow(2, shorter, left));
+            self.each(|tensor| tensor.narrow(2, size(shorter), size(left)).contiguous());
         }
         self.begins.iter_mut().for_each(|begin| *begin = *begin + longer - shorter);
         self.end = end;
     }
 
-    fn each(&mut self, mut change: impl FnMut(Tensor<4>) -> Tensor<4>) {
-        self.layers.iter_mut().flatten().for_each(|tensor| tensor.inplace(&mut change));
+    fn each(&mut self, mut change: impl FnMut(&Tensor) -> Tensor) {
+        self.layers.iter_mut().flatten().for_each(|tensor| *tensor = change(tensor));
     }
 }
 
 /// With this many columns of zeros before and after.
-fn padded(tensor: Tensor<4>, before: usize, after: usize) -> Tensor<4> {
-    let [rows, heads, _, width] = tensor.dims();
-    let device = tensor.device();
-    let zeros = |columns: usize| Tensor::zeros([rows, heads, columns, width], fp32(&device));
-    match (before, after) {
-        (0, after) => Tensor::cat(vec![tensor, zeros(after)], 2),
-        (before, 0) => Tensor::cat(vec![zeros(before), tensor], 2),
-        (before, after) => Tensor::cat(vec![zeros(before), tensor, zeros(after)], 2),
-    }
+fn padded(tensor: &Tensor, before: usize, after: usize) -> Tensor {
+    tensor.constant_pad_nd([0, 0, size(before), size(after)])
 }

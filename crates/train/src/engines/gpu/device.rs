@@ -1,13 +1,10 @@
-//! Which device computes, and what is said when there is none.
-//!
-//! burn loads the driver and the compiler of kernels when it first needs them, and panics without; so both are tried before a model is read.
+//! Which device computes, what is said when there is none, and the way there and back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn_tensor::{DType, Device, Tensor, TensorCreationOptions, TensorData};
+use tch::{Cuda, Device, Kind, TchError, Tensor, no_grad_guard};
 
-use super::super::{EngineError, Precision};
-use super::products::Products;
+use super::super::EngineError;
 
 /// Whether there is a device at all; reads no model and is quick.
 ///
@@ -18,73 +15,71 @@ pub(in super::super) fn available() -> Result<(), EngineError> {
 }
 
 /// The device, on which something was computed.
-pub(super) fn open(precision: Precision) -> Result<Device, EngineError> {
+pub(super) fn open() -> Result<Device, EngineError> {
     let device = find()?;
-    let computes = || read(Tensor::<1>::ones([1], &device) + 1.0).is_ok_and(|values| values == [2.0]);
-    if !catch_unwind(AssertUnwindSafe(computes)).unwrap_or(false) {
-        return Err(unavailable(
-            "it cannot add two numbers; is NVRTC, the part of CUDA that compiles kernels, installed, and are CUDA's headers in \
-             $CUDA_PATH/include or /usr/local/cuda/include?",
-        ));
-    }
-    if precision == Precision::Bf16 && !device.supports_dtype(DType::BF16) {
-        let reason =
-            "`engine.precision` is \"bf16\", which this device does not compute with; expected \"fp32\"".to_owned();
-        return Err(EngineError::Invalid { reason });
-    }
-    Ok(device)
-}
-
-/// How it multiplies.
-pub(super) fn products(precision: Precision) -> Products {
-    match precision {
-        Precision::Bf16 => Products::Bf16,
-        // Kernels on tensor cores take fp32 as TF32, and burn has no setting against that.
-        Precision::Fp32 if cfg!(feature = "cuda") => Products::Split,
-        Precision::Fp32 => Products::Exact,
+    let sum = Tensor::f_ones([1], (Kind::Float, device)).and_then(|one| one.f_add(&one));
+    match read(&sum.map_err(|error| failed(&error))?)?[..] {
+        [2.0] => Ok(device),
+        _ => Err(unavailable("it cannot add two numbers; see what `nvidia-smi` says")),
     }
 }
 
-#[cfg(feature = "cuda")]
 fn find() -> Result<Device, EngineError> {
-    let devices = Device::enumerate(burn_tensor::DeviceType::Cuda);
-    devices.into_iter().next().ok_or_else(|| {
-        unavailable("no CUDA device was found: NVIDIA's driver (libcuda.so) is not installed, or shows none; see what `nvidia-smi` says")
-    })
-}
-
-#[cfg(all(feature = "gpu-tests", not(feature = "cuda")))]
-fn find() -> Result<Device, EngineError> {
-    Ok(Device::flex())
-}
-
-#[cfg(not(any(feature = "cuda", feature = "gpu-tests")))]
-fn find() -> Result<Device, EngineError> {
-    Err(unavailable("this build has no device for it; build it with `--features cuda`"))
+    match Cuda::is_available() {
+        true => Ok(Device::Cuda(0)),
+        false if cfg!(feature = "gpu-tests") => Ok(Device::Cpu),
+        false => Err(unavailable(
+            "PyTorch's library sees no GPU; see what `nvidia-smi` says of the driver, and whether the PyTorch that this program was built \
+             with has CUDA (`python -c \"import torch; print(torch.version.cuda)\"`)",
+        )),
+    }
 }
 
 fn unavailable(reason: &str) -> EngineError {
     EngineError::Unavailable { reason: format!("engine `gpu`: {reason}") }
 }
 
+fn failed(error: &TchError) -> EngineError {
+    unavailable(&format!("the device failed: {error}"))
+}
+
+/// Computes; an operation in which the device fails, as without memory, panics, which becomes an error here.
+pub(super) fn computing<T>(compute: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map_or("it does not say why", String::as_str);
+        // The library's own words, without the calls that led there.
+        let said = said.split_once("Torch(\"").map_or(said, |(_, words)| words);
+        let first = said.split("\\n").next().unwrap_or(said);
+        Err(unavailable(&format!(
+            "the device failed: {first} (adapters and `engine.recompute` need less memory there)"
+        )))
+    })
+}
+
+/// Computes what no gradient will go through; also an operation that fails leaves that behind.
+pub(super) fn without_gradients<T>(compute: impl FnOnce() -> T) -> T {
+    let _guard = no_grad_guard();
+    compute()
+}
+
 /// Brings values to the host.
-pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
-    tensor.try_into_vec_as().map_err(|error| unavailable(&format!("the device failed: {error}")))
+pub(super) fn read(tensor: &Tensor) -> Result<Vec<f32>, EngineError> {
+    let values = tensor.detach().f_to_device(Device::Cpu).and_then(|there| there.f_to_kind(Kind::Float));
+    let flat = values.and_then(|values| values.f_reshape([-1])).map_err(|error| failed(&error))?;
+    Vec::try_from(flat).map_err(|error| failed(&error))
 }
 
 /// Takes a matrix to the device.
-pub(super) fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values, shape), fp32(device))
+pub(super) fn matrix(values: &[f32], shape: [usize; 2], device: Device) -> Tensor {
+    Tensor::from_slice(values).reshape(shape.map(size)).to_device(device)
 }
 
 /// Takes indices to the device.
-pub(super) fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, burn_tensor::Int> {
-    let values: Vec<i32> = values.map(|index| i32::try_from(index).expect("sizes are below 2^24")).collect();
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
+pub(super) fn indices(values: impl Iterator<Item = usize>, device: Device) -> Tensor {
+    Tensor::from_slice(&values.map(size).collect::<Vec<i64>>()).to_device(device)
 }
 
-/// What is made on the device is fp32, whatever its default.
-pub(super) fn fp32(device: &Device) -> TensorCreationOptions {
-    TensorCreationOptions::new(device.clone()).with_dtype(DType::F32)
+/// Sizes are 64 bits with a sign there.
+pub(super) fn size(size: usize) -> i64 {
+    i64::try_from(size).expect("sizes are below 2^63")
 }

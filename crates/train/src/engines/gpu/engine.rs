@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn_tensor::{Device, Tensor};
+use tch::{Device, Tensor};
 
 use super::super::check::{Needs, check};
 use super::super::local::checkpoint::{self, Checkpoint, Found, Saved, Trained};
@@ -14,7 +14,8 @@ use super::batches::plan;
 use super::frame::Angles;
 use super::limits::Limits;
 use super::optimizer::{self, Moments};
-use super::training::{Gradient, Passes};
+use super::products::Products;
+use super::training::Passes;
 use super::weights::{Recipe, Weights};
 use super::{device, parameters, sampling};
 
@@ -30,12 +31,11 @@ pub struct Gpu {
     recompute: bool,
     pub(super) limits: Limits,
     /// In the order of [`parameters::of_model`].
-    weights: Vec<Tensor<2>>,
+    weights: Vec<Tensor>,
     /// In the order of [`parameters::of_adapters`].
-    adapter_weights: Vec<Tensor<2>>,
+    adapter_weights: Vec<Tensor>,
     /// Which matrices of what is trained decay.
     decays: Vec<bool>,
-    gradient: Vec<Option<Tensor<2>>>,
     moments: Moments,
     weight_version: u64,
 }
@@ -44,13 +44,18 @@ impl Gpu {
     /// The model of a Hugging Face directory, with the optimiser's state if it is there. Threads have no meaning here.
     ///
     /// # Errors
-    /// [`EngineError::Unavailable`] without a device, as [`Engine::load`], and [`EngineError::Invalid`] when the directory has other adapters
-    /// than the options ask for, or the device lacks the precision.
+    /// [`EngineError::Unavailable`] without a device or memory there, as [`Engine::load`], and [`EngineError::Invalid`] when the directory has
+    /// other adapters than the options ask for.
     pub fn open_with(dir: &Path, options: &Options) -> Result<Gpu, EngineError> {
-        let device = device::open(options.precision)?;
+        device::computing(|| Gpu::open(dir, options))
+    }
+
+    fn open(dir: &Path, options: &Options) -> Result<Gpu, EngineError> {
+        let device = device::open()?;
         let Checkpoint { mut model, adapters, moments, weight_version } = checkpoint::open(dir, options.lora.as_ref())?;
         let trained = adapters.as_ref().map(|trained| &trained.adapters);
-        let recipe = Recipe::new(&model.layout, trained, device::products(options.precision));
+        let products = Products::new(options.precision);
+        let recipe = Recipe::new(&model.layout, trained, products);
         let places = parameters::of_model(&model.layout);
         let decays: Vec<bool> = match trained {
             Some(adapters) => vec![true; parameters::of_adapters(adapters).len()],
@@ -59,13 +64,12 @@ impl Gpu {
                 places.iter().map(|place| decayed.contains(&place.range())).collect()
             }
         };
-        let weights = parameters::upload(&std::mem::take(&mut model.values), &places, &device);
+        let weights = parameters::upload(&std::mem::take(&mut model.values), &places, device);
         let mut gpu = Gpu {
-            angles: Angles::new(&model, &device),
+            angles: Angles::new(&model, products, device),
             recompute: options.recompute,
             limits: Limits::default(),
             adapter_weights: Vec::new(),
-            gradient: vec![None; decays.len()],
             moments: Moments::default(),
             adapters,
             device,
@@ -76,6 +80,7 @@ impl Gpu {
             weight_version,
         };
         gpu.take_adapters();
+        parameters::track(gpu.trained_mut());
         gpu.moments = gpu.upload_moments(&moments);
         Ok(gpu)
     }
@@ -84,7 +89,7 @@ impl Gpu {
     fn take_adapters(&mut self) {
         if let Some(Trained { adapters, .. }) = &mut self.adapters {
             let values = std::mem::take(&mut adapters.values);
-            self.adapter_weights = parameters::upload(&values, &parameters::of_adapters(adapters), &self.device);
+            self.adapter_weights = parameters::upload(&values, &parameters::of_adapters(adapters), self.device);
         }
     }
 
@@ -96,12 +101,16 @@ impl Gpu {
             Some(trained) => parameters::of_adapters(&trained.adapters),
             None => parameters::of_model(&self.model.layout),
         };
-        let upload = |values: &[f32]| parameters::upload(values, &places, &self.device);
+        let upload = |values: &[f32]| parameters::upload(values, &places, self.device);
         Moments { first: upload(&moments.first), second: upload(&moments.second), steps: moments.steps }
     }
 
-    fn trained(&self) -> &[Tensor<2>] {
+    fn trained(&self) -> &[Tensor] {
         if self.adapters.is_some() { &self.adapter_weights } else { &self.weights }
+    }
+
+    fn trained_mut(&mut self) -> &mut [Tensor] {
+        if self.adapters.is_some() { &mut self.adapter_weights } else { &mut self.weights }
     }
 
     fn current(&self) -> Weights<'_> {
@@ -118,7 +127,7 @@ impl Engine for Gpu {
     fn info(&self) -> Info {
         Info {
             engine: "gpu",
-            parameters: self.trained().iter().map(|tensor| tensor.shape().num_elements()).sum(),
+            parameters: self.trained().iter().map(|tensor| tensor.numel()).sum(),
             vocab: self.model.config.vocab_size,
             context: self.model.config.max_position_embeddings,
             weight_version: self.weight_version,
@@ -126,44 +135,42 @@ impl Engine for Gpu {
     }
 
     fn sample(&mut self, queue: &dyn SampleQueue) -> Result<(), EngineError> {
-        sampling::serve(self.passes(), self.current(), queue)
+        let serve = || sampling::serve(self.passes(), self.current(), queue);
+        device::computing(|| device::without_gradients(serve))
     }
 
     fn forward_backward(&mut self, batch: &[Datum], loss: Loss) -> Result<ForwardBackward, EngineError> {
         check(batch, Needs::of(loss), &self.model.config)?;
-        let mut values = std::mem::take(&mut self.gradient);
-        let trained: Vec<Tensor<2>> =
-            self.trained().iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
-        let (current, passes) = (self.current(), self.passes());
-        let tracked = match self.adapters {
-            Some(_) => Weights { adapters: &trained, ..current },
-            None => Weights { model: &trained, ..current },
-        };
-        let mut gradient = Gradient { trained: &trained, values: &mut values };
+        let (weights, passes) = (self.current(), self.passes());
         let mut seen = ForwardBackward::default();
-        let mut train = |batch| passes.train([current, tracked], (batch, loss), &mut gradient, &mut seen);
-        let result = plan(batch, Targets::Weighted, self.limits.training_ids).iter().try_for_each(&mut train);
-        self.gradient = values;
-        result.map(|()| seen)
+        let mut train = |batch| passes.train(weights, (batch, loss), &mut seen);
+        let batches = plan(batch, Targets::Weighted, self.limits.training_ids);
+        device::computing(|| batches.iter().try_for_each(&mut train))?;
+        Ok(seen)
     }
 
     fn forward(&mut self, data: &[Datum]) -> Result<Vec<Vec<f32>>, EngineError> {
         check(data, Needs::Ids, &self.model.config)?;
         let batches = plan(data, Targets::All, self.limits.training_ids);
         let score = |batch| self.passes().score(self.current(), batch);
-        let scores = batches.iter().map(score).collect::<Result<Vec<_>, _>>()?;
+        let scores = device::computing(|| batches.iter().map(score).collect::<Result<Vec<_>, _>>())?;
         let scored = batches.iter().zip(scores).flat_map(|(batch, scores)| batch.targets.iter().zip(scores));
         Ok(target::by_datum(data, scored))
     }
 
     fn optim_step(&mut self, step: &AdamW) -> Result<StepStats, EngineError> {
-        let grad_norm = optimizer::norm(&self.gradient)?;
+        let grad_norm = device::computing(|| optimizer::norm(self.trained()))?;
         if !grad_norm.is_finite() {
-            self.gradient.fill(None);
+            parameters::track(self.trained_mut());
             return Err(EngineError::NotFinite { what: "the norm of the gradient" });
         }
-        let values = if self.adapters.is_some() { &mut self.adapter_weights } else { &mut self.weights };
-        self.moments.step(values, &mut self.gradient, clipping(grad_norm, step), &self.decays, step);
+        let trained = if self.adapters.is_some() { &mut self.adapter_weights } else { &mut self.weights };
+        let factor = clipping(grad_norm, step);
+        device::computing(|| {
+            device::without_gradients(|| self.moments.step(trained, factor, &self.decays, step));
+            parameters::track(trained);
+            Ok(())
+        })?;
         self.weight_version += 1;
         Ok(StepStats { grad_norm, weight_version: self.weight_version })
     }
@@ -191,7 +198,7 @@ impl Engine for Gpu {
         let (found, moments, weight_version) = checkpoint::reload(dir, &self.model, self.adapters.as_ref())?;
         match found {
             Found::Weights(model) => {
-                self.weights = parameters::upload(&model.values, &parameters::of_model(&model.layout), &self.device);
+                self.weights = parameters::upload(&model.values, &parameters::of_model(&model.layout), self.device);
             }
             Found::Adapters(trained) => {
                 self.adapters = Some(trained);
@@ -200,7 +207,7 @@ impl Engine for Gpu {
         }
         self.moments = self.upload_moments(&moments);
         self.weight_version = weight_version;
-        self.gradient.fill(None);
+        parameters::track(self.trained_mut());
         Ok(())
     }
 }

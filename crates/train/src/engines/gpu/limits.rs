@@ -5,7 +5,7 @@
 pub(super) struct Limits {
     /// Ids of a micro-batch in training, padding included.
     pub(super) training_ids: usize,
-    /// Logits; in training some five times as many numbers exist.
+    /// Logits; in training some four times as many numbers exist.
     pub(super) logits: usize,
     /// Ids of prompts, padding included.
     pub(super) prompt_ids: usize,
@@ -17,6 +17,6 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { training_ids: 4096, logits: 1 << 26, prompt_ids: 2048, sequences: 64, cache_bytes: 8 << 30 }
+        Limits { training_ids: 4096, logits: 1 << 27, prompt_ids: 2048, sequences: 64, cache_bytes: 8 << 30 }
     }
 }

@@ -1,5 +1,4 @@
-//! The engine for GPUs: the architecture, the files and the losses of `local`, written once with the tensors of `burn`, whose device is chosen
-//! at run time.
+//! The engine for GPUs: the architecture, the files and the losses of `local`, written with the tensors of PyTorch's library, libtorch.
 //!
 //! In reading order: which device ([`device`]), weights on it ([`parameters`], [`weights`]), the decoder ([`decoder`], [`products`],
 //! [`frame`]), training ([`batches`], [`training`], [`head`], [`optimizer`]), sampling ([`sampling`], [`cache`]), how much at once
@@ -9,8 +8,8 @@
 //! Covered: full and LoRA training in fp32 and bf16, all losses, activations computed again, continuous batching. Not covered: several devices;
 //! beginnings that sequences share, in training and in caches, are computed for each; a session's turns begin from the first id.
 //!
-//! It ran on an H200 once (`docs/results/engine.md`), before products of fp32 were split ([`products`]). Its tests run the same code on burn's
-//! processor backend (feature `gpu-tests`); the feature `cuda` changes nothing but [`device`].
+//! What it did on an H200 is in `docs/results/engine.md`. Its tests also run where there is no GPU (feature `gpu-tests`): libtorch then
+//! computes on the processor, with the same code.
 
 mod batches;
 mod cache;

@@ -3,7 +3,7 @@
 use std::iter::once;
 use std::ops::Range;
 
-use burn_tensor::{Device, Tensor};
+use tch::{Device, Tensor};
 
 use super::super::EngineError;
 use super::super::local::model::adapters::Adapters;
@@ -28,16 +28,20 @@ pub(super) fn of_adapters(adapters: &Adapters) -> Vec<Matrix> {
 }
 
 /// Takes all matrices to the device.
-pub(super) fn upload(values: &[f32], places: &[Matrix], device: &Device) -> Vec<Tensor<2>> {
-    let upload = |place: &Matrix| matrix(values[place.range()].to_vec(), [place.rows, place.columns], device);
-    places.iter().map(upload).collect()
+pub(super) fn upload(values: &[f32], places: &[Matrix], device: Device) -> Vec<Tensor> {
+    places.iter().map(|place| matrix(&values[place.range()], [place.rows, place.columns], device)).collect()
 }
 
 /// Brings all matrices back into one vector.
-pub(super) fn download(tensors: &[Tensor<2>]) -> Result<Vec<f32>, EngineError> {
+pub(super) fn download(tensors: &[Tensor]) -> Result<Vec<f32>, EngineError> {
     let mut values = Vec::new();
     for tensor in tensors {
-        values.extend(read(tensor.clone())?);
+        values.extend(read(tensor)?);
     }
     Ok(values)
+}
+
+/// Has gradients of these collected from now on; what was collected before is forgotten.
+pub(super) fn track(tensors: &mut [Tensor]) {
+    tensors.iter_mut().for_each(|tensor| *tensor = tensor.detach().set_requires_grad(true));
 }

@@ -3,7 +3,7 @@
 //! A request's prompt is computed beside those that came with it, a bounded number of ids at a time. Ids are chosen on the host, as `local`
 //! chooses them, from the request's own seed; other sequences change a result by rounding alone.
 
-use burn_tensor::Tensor;
+use tch::Tensor;
 
 use super::super::local::sampling::cache::Cache as Nothing;
 use super::super::local::sampling::choose::{Choice, choose};
@@ -11,9 +11,9 @@ use super::super::local::sampling::sequence::{Sequence, check};
 use super::super::{EngineError, Next, SampleQueue, SampleRequest, Sampled};
 use super::cache::{self, Cache};
 use super::decoder::Decoder;
-use super::device::{indices, read};
+use super::device::{read, size};
 use super::head::Head;
-use super::training::Passes;
+use super::training::{Passes, embed};
 use super::weights::{Layer, Weights};
 
 /// Serves requests until the queue is closed and everything taken from it is finished.
@@ -36,7 +36,7 @@ pub(super) fn serve(passes: Passes, weights: Weights, queue: &dyn SampleQueue) -
 struct Sampler<'a> {
     passes: Passes<'a>,
     queue: &'a dyn SampleQueue,
-    embedding: Tensor<2>,
+    embedding: Tensor,
     layers: Vec<Layer>,
     head: Head<'a>,
     /// The rows of the cache.
@@ -64,7 +64,7 @@ impl Sampler<'_> {
 
     /// Requests for which there is room, and whether no more will come.
     fn take(&mut self) -> Result<(Vec<Sequence>, bool), EngineError> {
-        let Passes { config, limits, .. } = self.passes;
+        let Passes { config, recipe, limits, .. } = self.passes;
         let mut newcomers = Vec::new();
         loop {
             let count = self.sequences.len() + newcomers.len();
@@ -82,7 +82,7 @@ impl Sampler<'_> {
             }
             let length = request.prompt.len().saturating_add(request.max_tokens).min(context);
             let longest = if count == 0 { length } else { length.max(self.longest) };
-            let bytes = (count + 1) * longest * cache::bytes(config);
+            let bytes = (count + 1) * longest * cache::bytes(config, recipe.products);
             let fits = count < limits.sequences && bytes <= limits.cache_bytes;
             if count > 0 && !fits {
                 self.waiting = Some(request);
@@ -100,7 +100,8 @@ impl Sampler<'_> {
         let begins: Vec<usize> = newcomers.iter().map(|sequence| longest - sequence.ids.len()).collect();
         let padded = |(sequence, begin): (&Sequence, &usize)| [vec![0; *begin], sequence.ids.clone()].concat();
         let rows: Vec<Vec<u32>> = newcomers.iter().zip(&begins).map(padded).collect();
-        let mut cache = Cache::new(self.passes.config, begins, longest, &self.embedding.device());
+        let Passes { config, recipe, .. } = self.passes;
+        let mut cache = Cache::new((config, recipe.products), begins, longest, self.embedding.device());
         let most = (self.passes.limits.prompt_ids / rows.len()).max(1);
         let mut last = None;
         for begin in (0..longest).step_by(most) {
@@ -114,7 +115,7 @@ impl Sampler<'_> {
             Some(rows) => rows.join(cache),
             None => self.cache = Some(cache),
         }
-        self.choose(first, last.expect("prompts have ids"))
+        self.choose(first, &last.expect("prompts have ids"))
     }
 
     /// Computes the next id of all sequences.
@@ -123,31 +124,29 @@ impl Sampler<'_> {
         let ids = self.sequences.iter().map(|sequence| sequence.ids[sequence.ids.len() - 1]);
         let last = self.pass(ids, 1, &mut cache);
         self.cache = Some(cache);
-        self.choose(0, last)
+        self.choose(0, &last)
     }
 
     /// Computes the next `count` ids of every row; gives the outputs of the last.
-    fn pass(&self, ids: impl Iterator<Item = u32>, count: usize, cache: &mut Cache) -> Tensor<2> {
+    fn pass(&self, ids: impl Iterator<Item = u32>, count: usize, cache: &mut Cache) -> Tensor {
         let Passes { config, recipe, angles, .. } = self.passes;
         let (rows, end) = (cache.begins().len(), cache.end());
         cache.reserve(count);
         let products = recipe.products;
         let decoder =
             Decoder { config, products, frame: angles.ragged(cache.begins(), end..end + count, cache.columns()) };
-        let ids = indices(ids.map(|id| id as usize), &self.embedding.device());
-        let embedded = self.embedding.clone().select(0, ids).reshape([rows, count, config.hidden_size]);
-        let output =
-            self.layers.iter().enumerate().fold(embedded, |residual, (number, layer)| {
-                decoder.layer(layer, residual, |new| cache.write(number, new))
-            });
+        let embedded = embed(&self.embedding, ids, rows);
+        let output = self.layers.iter().enumerate().fold(embedded, |residual, (number, layer)| {
+            decoder.layer(layer, &residual, |new| cache.write(number, new))
+        });
         cache.advance(count);
-        output.narrow(1, count - 1, 1).flatten(0, 1)
+        output.select(1, size(count - 1))
     }
 
     /// Chooses an id for the sequences from `first` on; those that are done leave.
-    fn choose(&mut self, first: usize, last: Tensor<2>) -> Result<(), EngineError> {
+    fn choose(&mut self, first: usize, last: &Tensor) -> Result<(), EngineError> {
         let config = self.passes.config;
-        let logits = read(self.head.logits(last))?;
+        let logits = read(&self.head.logits(last))?;
         let mut done = Vec::new();
         let chosen = choose_each(&mut self.sequences[first..], &logits, config.vocab_size);
         for ((index, sequence), choice) in self.sequences.iter_mut().enumerate().skip(first).zip(chosen) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::super::{AdamW, Datum, Engine, Loss, Next, Options, SampleQueue, SampleRequest, Sampled};
+use super::super::{AdamW, Datum, Engine, EngineError, Loss, Next, Options, SampleQueue, SampleRequest, Sampled};
 use super::Gpu;
 use super::limits::Limits;
 
@@ -104,4 +104,15 @@ fn sequences_that_come_and_go_are_sampled_as_if_alone() {
         let pairs = together[&id].logprobs.iter().zip(&alone.logprobs);
         assert!(pairs.into_iter().all(|(together, alone)| (together - alone).abs() < 1e-4));
     }
+}
+
+#[test]
+fn an_operation_that_fails_is_an_error_in_the_words_of_the_library() {
+    let ones = |width| tch::Tensor::ones([2, width], (tch::Kind::Float, tch::Device::Cpu));
+    let error = super::device::computing(|| Ok(ones(3).matmul(&ones(5)))).expect_err("shapes differ").to_string();
+    assert!(error.starts_with("engine `gpu`: the device failed: mat1 and mat2 shapes cannot be multiplied"), "{error}");
+    assert!(!error.contains("\\n") && !error.contains('\n'), "{error}");
+    let failing = || -> Result<(), EngineError> { super::device::without_gradients(|| panic!("no memory")) };
+    super::device::computing(failing).expect_err("it panics");
+    assert!(ones(1).set_requires_grad(true).square().requires_grad(), "gradients are kept afterwards");
 }
