@@ -47,15 +47,22 @@ end_session() {
     kill -9 -1
 }
 
-finish() {
-    [ -n "$leader" ] && end_session
-    refusals
-    full=
-    [ "$(stat -f -c %a /tmp 2> /dev/null)" = 0 ] && full=yes
+tell() {
     printf '%s' "$token"
     printf '%s' "$token" >&2
     if [ -z "$BASH_VERSION" ]; then jobs -l >&2; else printf '?' >&2; fi
-    printf '|%s|%s|%s|%s|%s' "$1" "$((kills - before))" "$full" "$crowded" "$token" >&2
+    printf '|%s|%s|%s|%s|%s' "$ended" "$((kills - before))" "$full" "$crowded" "$token" >&2
+    exit 0
+}
+
+finish() {
+    ended=$1
+    [ -n "$leader" ] && end_session
+    refusals
+    full=
+    # A shell that can start nothing any more, because daemons have taken every process, ends there and then; it tells all the same.
+    trap tell EXIT
+    [ "$(stat -f -c %a /tmp 2> /dev/null)" = 0 ] && full=yes
     exit 0
 }
 
