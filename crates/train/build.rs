@@ -1,8 +1,11 @@
-//! Has tests and benches of the engine `gpu` find PyTorch's library when they start, and bring what it needs for GPUs.
+//! Has programs with the engine `gpu` find PyTorch's library when they start, and bring what it needs for GPUs. The tests and benches of this
+//! crate are such programs, and so is `basis`, whose crate names this file.
+
+const LIBRARY: &str = "DEP_TCH_LIBTORCH_LIB";
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    let Ok(place) = std::env::var("DEP_TCH_LIBTORCH_LIB") else { return };
+    println!("cargo::rerun-if-env-changed={LIBRARY}");
+    let Ok(place) = std::env::var(LIBRARY) else { return };
     println!("cargo::rustc-link-arg=-Wl,-rpath,{place}");
     let for_gpus = std::path::Path::new(&place).join("libtorch_cuda.so");
     if for_gpus.exists() {
