@@ -3,10 +3,13 @@
 //! A verdict is known by everything it may depend on: the task, which is addressed by its content, the grader and its version, the
 //! submission, the interpreter or compiler and the limits. What may depend on the moment as well is never kept: failures of infrastructure, and
 //! runs that were stopped at a limit. Gates and regrading do not come here; they judge anew.
+//!
+//! Episodes of one group that succeed mostly hand in the same, and at about the same time: whoever comes while that is judged waits for it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use basis_sandbox::Sandbox;
@@ -99,10 +102,50 @@ pub struct Counts {
     pub changed: u64,
 }
 
+/// Names of the verdicts that are being given.
+#[derive(Default)]
+struct Underway {
+    names: Mutex<HashSet<String>>,
+    given: Condvar,
+}
+
+/// A verdict is being given until this is dropped.
+struct Turn<'a> {
+    underway: &'a Underway,
+    name: &'a str,
+}
+
+impl Underway {
+    /// The turn to give this verdict; where somebody has it, waits for the end of it and gives none: who finds then that the verdict was not
+    /// kept judges beside the others who waited, as if each had come alone.
+    fn enter<'a>(&'a self, name: &'a str) -> Option<Turn<'a>> {
+        let mut names = self.names();
+        if names.insert(name.to_owned()) {
+            return Some(Turn { underway: self, name });
+        }
+        while names.contains(name) {
+            names = self.given.wait(names).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.underway.names().remove(self.name);
+        self.underway.given.notify_all();
+    }
+}
+
 /// A workshop that does not run again what it judged before.
 pub struct Remembering<'a> {
     workshop: &'a Workshop,
     verdicts: &'a Verdicts,
+    underway: Underway,
     /// What verdicts depend on beside task and submission.
     circumstances: String,
     asked: AtomicU64,
@@ -116,7 +159,17 @@ impl<'a> Remembering<'a> {
     pub fn new(workshop: &'a Workshop, verdicts: &'a Verdicts) -> Self {
         let circumstances = format!("{:?} {:?}", workshop.grading_limits, workshop.surroundings);
         let zero = AtomicU64::default;
-        Self { workshop, verdicts, circumstances, asked: zero(), known: zero(), doubted: zero(), changed: zero() }
+        let underway = Underway::default();
+        Self {
+            workshop,
+            verdicts,
+            underway,
+            circumstances,
+            asked: zero(),
+            known: zero(),
+            doubted: zero(),
+            changed: zero(),
+        }
     }
 
     /// What happened so far.
@@ -150,6 +203,7 @@ impl World for Remembering<'_> {
     fn grade(&self, task: &Task, submission: &Submission) -> Grade {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let name = self.name(task, submission);
+        let _turn = self.underway.enter(&name);
         let known = self.verdicts.find(&name);
         if let Some(score) = &known {
             if !(self.known.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(DOUBT) {
@@ -220,6 +274,22 @@ mod tests {
         let world = Remembering::new(&limited, &verdicts);
         world.grade(&tasks[0], &reference);
         assert_eq!(world.counts().known, 0);
+    }
+
+    #[test]
+    fn those_who_hand_in_the_same_at_once_wait_for_one_verdict() {
+        let (directory, workshop, tasks) = tasks("edit");
+        let verdicts = verdicts(directory.path());
+        let world = Remembering::new(&workshop, &verdicts);
+        let reference = skills::find("edit").expect("a skill").reference(&workshop, &tasks[0]).expect("a reference");
+        let (world, reference, task) = (&world, &reference, &tasks[0]);
+        let grades: Vec<Grade> = std::thread::scope(|scope| {
+            let judging: Vec<_> = (0..6).map(|_| scope.spawn(|| world.grade(task, reference))).collect();
+            judging.into_iter().map(|thread| thread.join().expect("does not panic")).collect()
+        });
+        assert!(matches!(&grades[0], Grade::Scored(score) if score.reward == 1.0));
+        assert!(grades.iter().all(|grade| *grade == grades[0]));
+        assert_eq!(world.counts(), Counts { asked: 6, known: 5, ..Counts::default() });
     }
 
     #[test]
