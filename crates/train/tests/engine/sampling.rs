@@ -6,7 +6,7 @@ use basis_train::engines::local::Config;
 use basis_train::engines::{Datum, Engine, EngineError, Next, SampleQueue, SampleRequest, Sampled};
 
 use crate::support::{
-    assert_alike, each_engine, each_engine_on, fresh, numbers, odd_config, request, sample, sample_all,
+    assert_alike, each_engine, each_engine_on, fixture, fresh, numbers, odd_config, request, sample, sample_all,
 };
 
 /// Both compute in fp32; sums run in different orders.
@@ -82,6 +82,29 @@ fn sequences_with_the_same_prompt_differ_by_seed_alone() {
         assert_ne!(results[&9].tokens, results[&10].tokens);
         results.values().for_each(|sampled| assert_logprobs(&mut *engine, &prompt, sampled));
     });
+}
+
+#[test]
+fn what_others_said_before_changes_no_result_whether_it_is_remembered_or_too_large_for_that() {
+    let dir = tempfile::tempdir().unwrap();
+    fresh(Config { vocab_size: 5000, ..odd_config() }, dir.path());
+    for model in [fixture(), dir.path().to_owned()] {
+        each_engine_on(&model, 2, |mut engine| {
+            // Beginnings that end inside of a block, at its end and after it; low temperatures, so that many go on alike.
+            let prompts: Vec<Vec<u32>> = [20, 32, 33, 50].map(|length| (0..length).map(|id| id % 7).collect()).to_vec();
+            let requests = (0..24).map(|id| {
+                let mut request = request(id, prompts[id as usize % 4].clone(), 60);
+                (request.temperature, request.seed) = (0.3, id / 8);
+                request
+            });
+            let together = sample_all(&mut *engine, requests.clone().collect());
+            for request in requests.step_by(5) {
+                let id = request.id;
+                let alone = sample_all(&mut *engine, vec![request]);
+                assert_alike(&*engine, &together[&id], &alone[&id]);
+            }
+        });
+    }
 }
 
 #[test]

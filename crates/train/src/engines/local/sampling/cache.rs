@@ -50,7 +50,12 @@ impl Shape {
 
     /// Bytes of a block.
     pub(crate) fn bytes(self) -> usize {
-        self.layers * 2 * self.half() * size_of::<f32>()
+        TOKENS * self.token_bytes()
+    }
+
+    /// Bytes of the keys and values of one token.
+    pub(crate) fn token_bytes(self) -> usize {
+        self.layers * 2 * self.heads * self.width * size_of::<f32>()
     }
 }
 
@@ -82,6 +87,26 @@ impl Block {
         }
         for (head, values) in values.chunks_exact(shape.width).enumerate() {
             value_half[(head * TOKENS + token) * shape.width..][..shape.width].copy_from_slice(values);
+        }
+    }
+
+    /// Keys and values of one token: layer by layer, those of all heads.
+    pub(crate) fn token(&self, shape: Shape, token: usize) -> Vec<f32> {
+        let mut copy = Vec::with_capacity(shape.token_bytes() / size_of::<f32>());
+        for layer in self.values.chunks_exact(2 * shape.half()) {
+            let (keys, values) = layer.split_at(shape.half());
+            copy.extend(keys.iter().skip(token).step_by(TOKENS));
+            let heads = values.chunks_exact(TOKENS * shape.width);
+            heads.for_each(|head| copy.extend_from_slice(&head[token * shape.width..][..shape.width]));
+        }
+        copy
+    }
+
+    /// Writes what [`Block::token`] gave.
+    pub(crate) fn put(&mut self, shape: Shape, token: usize, copy: &[f32]) {
+        let width = shape.heads * shape.width;
+        for (layer, copy) in copy.chunks_exact(2 * width).enumerate() {
+            self.write(shape, layer, token, &copy[..width], &copy[width..]);
         }
     }
 
@@ -119,6 +144,11 @@ impl Cache {
         Arc::get_mut(&mut self.blocks[position / TOKENS]).expect("only full blocks are shared")
     }
 
+    /// The key of all ids.
+    pub(crate) fn key(&self) -> u64 {
+        key_after(self.last_key(), &self.ids[self.ids.len() / TOKENS * TOKENS..])
+    }
+
     /// The key of the last full block.
     pub(crate) fn last_key(&self) -> u64 {
         (self.ids.len() / TOKENS).checked_sub(1).map_or(0, |last| self.blocks[last].key)
@@ -140,9 +170,28 @@ impl Cache {
     }
 }
 
-/// The key of the block with these ids after the block with that key.
+/// The key of these ids after those with that key; 0 is that of none.
 pub(crate) fn key_after(key: u64, ids: &[u32]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (key, ids).hash(&mut hasher);
-    hasher.finish()
+    ids.iter().fold(key, |key, id| {
+        let mut hasher = DefaultHasher::new();
+        (key, id).hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_put_elsewhere_is_the_one_that_was_written() {
+        let shape = Shape { layers: 3, heads: 2, width: 5 };
+        let mut block = Block::new(shape);
+        let values: Vec<f32> = (0..60).map(|value| value as f32).collect();
+        block.put(shape, 7, &values);
+        assert_eq!(block.token(shape, 7), values);
+        assert_eq!(block.keys(shape, 2, 1)[4 * TOKENS + 7], 49.0);
+        assert_eq!(block.values(shape, 2, 1)[7 * 5..8 * 5], [55.0, 56.0, 57.0, 58.0, 59.0]);
+        assert_eq!(block.token(shape, 6), [0.0; 60]);
+    }
 }

@@ -62,20 +62,30 @@ impl Sessions {
         }
     }
 
-    /// Appends shared blocks that begin `ids` after what the cache has, up to `length` ids.
+    /// Appends shared blocks that go on as `ids` do, up to `length` ids; the first one takes the place of a block that is not full.
     pub(crate) fn extend(&self, cache: &mut Cache, ids: &[u32], length: usize) {
         let inner = self.lock();
-        while cache.ids.len().is_multiple_of(TOKENS) && cache.ids.len() + TOKENS <= length {
-            let next = &ids[cache.ids.len()..][..TOKENS];
+        loop {
+            let begin = cache.ids.len() / TOKENS * TOKENS;
+            let Some(next) = ids[..length].get(begin..begin + TOKENS) else { break };
             let found = inner.shared.get(&key_after(cache.last_key(), next)).and_then(Weak::upgrade);
             let Some(block) = found.filter(|block| block.has(next)) else { break };
+            cache.blocks.truncate(begin / TOKENS);
             cache.blocks.push(block);
+            cache.ids.truncate(begin);
             cache.ids.extend(next);
         }
     }
 
+    /// Appends ids whose keys and values the cache has, and shares the blocks that are full now.
+    pub(crate) fn append(&self, cache: &mut Cache, ids: &[u32]) {
+        for block in cache.extend(ids) {
+            self.share(&mut cache.blocks[block]);
+        }
+    }
+
     /// Offers a full block to other sequences; where there is one with the same ids already, the cache takes that instead.
-    pub(crate) fn share(&self, block: &mut Arc<Block>) {
+    fn share(&self, block: &mut Arc<Block>) {
         let mut inner = self.lock();
         match inner.shared.get(&block.key()).and_then(Weak::upgrade) {
             Some(same) => *block = same,
