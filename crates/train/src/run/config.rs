@@ -72,7 +72,7 @@ pub struct TrainConfig {
     /// Share of invalid episodes in one iteration or probe above which the run stops with an error. Default 0.5.
     pub max_invalid: f64,
     /// Whether episodes of one task that have done the same so far share what that took of sandboxes, see
-    /// [`basis_gym::rollout::Sharing`]. Default false.
+    /// [`basis_gym::rollout::Sharing`]. Default true.
     pub share_prefixes: bool,
     /// When it is said that a phase takes too long.
     pub deadlines: Deadlines,
@@ -119,7 +119,7 @@ impl Default for TrainConfig {
             checkpoint_every: 1,
             keep: 2,
             max_invalid: 0.5,
-            share_prefixes: false,
+            share_prefixes: true,
             deadlines: Deadlines::default(),
         }
     }

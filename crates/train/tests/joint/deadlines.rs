@@ -120,7 +120,8 @@ fn run(at: &'static str, times: usize, deadlines: Deadlines, patience: f64) -> O
     let root = tempfile::tempdir().expect("a directory");
     let mut recorder = Recorder::open(&create(root.path())).expect("opens");
     let checkpoints = recorder.checkpoints();
-    let mut config = TrainConfig { iterations: 1, group: 4, deadlines, ..config() };
+    // Sandboxes that are not shared tell how many episodes were played.
+    let mut config = TrainConfig { iterations: 1, group: 4, deadlines, share_prefixes: false, ..config() };
     config.sampling.patience = patience;
     let gate = Gate::new(at);
     let world = Counting { gate: &gate, sandboxes: AtomicUsize::new(0) };
