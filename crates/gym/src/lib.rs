@@ -43,6 +43,7 @@ pub mod task;
 pub mod teach;
 #[cfg(test)]
 mod testkit;
+pub mod threads;
 pub mod tree;
 pub mod validate;
 pub mod verdicts;

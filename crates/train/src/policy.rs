@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use basis_gym::episode::{Message, Role, TokenTrace};
 use basis_gym::policy::{Action, Policy, PolicyError, Session};
 use basis_gym::task::Task;
+use basis_gym::threads::held_up;
 use serde::{Deserialize, Serialize};
 
 use crate::batcher::{Answer, Batcher, while_sampling};
@@ -205,8 +207,9 @@ impl EngineSession {
     }
 }
 
+#[async_trait]
 impl Session for EngineSession {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         let ids = match new {
             [prompt] if prompt.role == Role::User => self.shared.renderer.prompt(prompt),
             messages => self.shared.renderer.observations(messages),
@@ -218,7 +221,8 @@ impl Session for EngineSession {
         }
         let max_tokens = options.max_tokens.min(room);
         self.append(&ids, None);
-        let Answer { sampled, version } = self.shared.ask(self.request(max_tokens)).map_err(PolicyError::Engine)?;
+        let Answer { sampled, version } =
+            held_up(|| self.shared.ask(self.request(max_tokens))).map_err(PolicyError::Engine)?;
         if sampled.tokens.is_empty() || sampled.tokens.len() != sampled.logprobs.len() {
             let (tokens, logprobs) = (sampled.tokens.len(), sampled.logprobs.len());
             return Err(PolicyError::Engine(format!(
@@ -247,6 +251,7 @@ fn turn_seed(episode: u64, turn: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use basis_gym::episode::Reply;
+    use pollster::FutureExt as _;
 
     use super::*;
     use crate::testing::{Script, renderer, task};
@@ -267,8 +272,8 @@ mod tests {
         let mut engine = Script::new(turn.clone());
         let (trace, outcome) = with_policy(&mut engine, &renderer, &SamplingOptions::default(), |policy| {
             let mut session = policy.start(&task("edit", "a", ""), 0, 1).expect("starts");
-            session.act(&[message(Role::User, "at")]).expect("acts");
-            session.act(&[message(Role::Tool, "it")]).expect("acts");
+            session.act(&[message(Role::User, "at")]).block_on().expect("acts");
+            session.act(&[message(Role::Tool, "it")]).block_on().expect("acts");
             session.trace().expect("has tokens")
         });
         outcome.expect("the engine ends well");
@@ -288,8 +293,8 @@ mod tests {
         let mut engine = Script::new(turn(renderer.as_ref()));
         let (action, _) = with_policy(&mut engine, &renderer, &options, |policy| {
             let mut session = policy.start(&task("edit", "a", ""), 0, 1).expect("starts");
-            session.act(&[message(Role::User, "at")]).expect("acts");
-            session.act(&[message(Role::Tool, "a long observation with 33 bytes")]).expect("acts")
+            session.act(&[message(Role::User, "at")]).block_on().expect("acts");
+            session.act(&[message(Role::Tool, "a long observation with 33 bytes")]).block_on().expect("acts")
         });
         assert_eq!(action, Action::ContextFull);
     }
@@ -300,7 +305,7 @@ mod tests {
         let mut engine = Script::failing();
         let (error, outcome) = with_policy(&mut engine, &renderer, &SamplingOptions::default(), |policy| {
             let mut session = policy.start(&task("edit", "a", ""), 0, 1).expect("starts");
-            session.act(&[message(Role::User, "at")]).expect_err("fails")
+            session.act(&[message(Role::User, "at")]).block_on().expect_err("fails")
         });
         assert!(matches!(error, PolicyError::Engine(_)), "{error}");
         assert!(outcome.is_err());

@@ -9,6 +9,7 @@ use super::{AgentLimits, collect, tools};
 use crate::episode::{End, InvalidCause, Message, Observation, Reply, Role, Step, Submission};
 use crate::policy::{Action, Session};
 use crate::task::Task;
+use crate::threads::held_up;
 
 /// An episode that came to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +45,7 @@ impl From<Interrupted> for InvalidCause {
 ///
 /// # Errors
 /// [`Interrupted`] when the policy could not act or the sandbox was lost.
-pub fn run(
+pub async fn run(
     session: &mut dyn Session,
     sandbox: &mut dyn Sandbox,
     task: &Task,
@@ -52,7 +53,8 @@ pub fn run(
 ) -> Result<Acted, Interrupted> {
     let mut steps = Vec::new();
     let outcome = converse(session, sandbox, task, limits, &mut steps)
-        .and_then(|end| Ok((end, collect::changed_files(sandbox, limits).map_err(lost)?)));
+        .await
+        .and_then(|end| Ok((end, held_up(|| collect::changed_files(sandbox, limits)).map_err(lost)?)));
     match outcome {
         Ok((end, (files, ignored))) => {
             let submission = Submission { answer: answer(end, &steps), files };
@@ -62,7 +64,7 @@ pub fn run(
     }
 }
 
-fn converse(
+async fn converse(
     session: &mut dyn Session,
     sandbox: &mut dyn Sandbox,
     task: &Task,
@@ -71,11 +73,11 @@ fn converse(
 ) -> Result<End, InvalidCause> {
     let mut new = vec![Message { role: Role::User, content: task.prompt.clone() }];
     for _ in 0..task.context.max_turns {
-        let reply = match session.act(&new)? {
+        let reply = match session.act(&new).await? {
             Action::Reply(reply) => reply,
             Action::ContextFull => return Ok(End::ContextFull),
         };
-        let observations = observe(&reply, sandbox, limits)?;
+        let observations = held_up(|| observe(&reply, sandbox, limits))?;
         new = observations.iter().map(|seen| Message { role: Role::Tool, content: seen.text.clone() }).collect();
         steps.push(Step { reply, observations });
         if new.is_empty() {
@@ -90,11 +92,16 @@ fn observe(reply: &Reply, sandbox: &mut dyn Sandbox, limits: &AgentLimits) -> Re
     if let Some(why) = &reply.malformed {
         return Ok(vec![note(format!("malformed reply: {why}; expected a call of {} or an answer", tools::names()))]);
     }
-    let run = |(index, call)| match index < limits.calls_per_turn {
+    let mut run = |(index, call)| match index < limits.calls_per_turn {
         true => tools::run(call, sandbox, limits).map_err(lost),
         false => Ok(note(format!("not run: at most {} calls per turn", limits.calls_per_turn))),
     };
-    reply.calls.iter().enumerate().map(run).collect()
+    // Kept as long as the episode, so without room for more.
+    let mut seen = Vec::with_capacity(reply.calls.len());
+    for call in reply.calls.iter().enumerate() {
+        seen.push(run(call)?);
+    }
+    Ok(seen)
 }
 
 fn note(text: String) -> Observation {

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use basis_sandbox::Command;
+use pollster::FutureExt as _;
 
 use super::{Acted, AgentLimits, run};
 use crate::episode::{End, FileChange, Message, Reply, Role, Submission, ToolCall};
@@ -19,8 +21,9 @@ struct Script {
     told: Vec<Message>,
 }
 
+#[async_trait]
 impl Session for Script {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         self.told.extend_from_slice(new);
         Ok(self.actions.pop_front().unwrap_or(Action::Reply(Reply::default())))
     }
@@ -45,7 +48,7 @@ fn edit(path: &str, old: &str, new: &str) -> ToolCall {
 fn play_with(actions: impl IntoIterator<Item = Action>, limits: &AgentLimits) -> Acted {
     let mut session = Script { actions: actions.into_iter().collect(), ..Script::default() };
     let (_layer, mut sandbox) = sandbox(FILES);
-    run(&mut session, sandbox.as_mut(), &task(), limits).expect("the sandbox holds")
+    run(&mut session, sandbox.as_mut(), &task(), limits).block_on().expect("the sandbox holds")
 }
 
 fn play(actions: impl IntoIterator<Item = Action>) -> Acted {
@@ -84,7 +87,7 @@ fn the_policy_is_told_the_prompt_and_one_observation_per_call() {
     let actions = [calls([bash("echo one"), bash("echo two")])].into();
     let mut session = Script { actions, ..Script::default() };
     let (_layer, mut sandbox) = sandbox(FILES);
-    run(&mut session, sandbox.as_mut(), &task(), &AgentLimits::default()).expect("the sandbox holds");
+    run(&mut session, sandbox.as_mut(), &task(), &AgentLimits::default()).block_on().expect("the sandbox holds");
     let told: Vec<_> = session.told.iter().map(|message| (message.role, message.content.as_str())).collect();
     assert_eq!(told, [(Role::User, "do it"), (Role::Tool, "one"), (Role::Tool, "two")]);
 }
@@ -229,7 +232,8 @@ fn a_daemon_is_dead_before_the_submission_is_read() {
     let daemon = "setsid bash -c 'while :; do echo x >> grow; done' > /dev/null 2>&1 < /dev/null & until [ -s grow ]; do :; done";
     let mut session = Script { actions: [calls([bash(daemon)])].into(), ..Script::default() };
     let (_layer, mut sandbox) = sandbox(FILES);
-    let acted = run(&mut session, sandbox.as_mut(), &task(), &AgentLimits::default()).expect("the sandbox holds");
+    let acted =
+        run(&mut session, sandbox.as_mut(), &task(), &AgentLimits::default()).block_on().expect("the sandbox holds");
     assert!(sandbox.exec(&Command::new(["true"])).is_err(), "the sandbox is frozen");
     let now = sandbox.read("grow", 1 << 20).expect("it was written");
     assert_eq!(acted.submission.files[0].content.as_deref().map(str::as_bytes), Some(now.as_slice()));
@@ -238,8 +242,9 @@ fn a_daemon_is_dead_before_the_submission_is_read() {
 #[test]
 fn a_policy_that_fails_interrupts_with_what_happened_before() {
     struct Failing;
+    #[async_trait]
     impl Session for Failing {
-        fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+        async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
             match new[0].role {
                 Role::User => Ok(calls([bash("true")])),
                 _ => Err(PolicyError::Engine("no weights".into())),
@@ -247,7 +252,8 @@ fn a_policy_that_fails_interrupts_with_what_happened_before() {
         }
     }
     let (_layer, mut sandbox) = sandbox(FILES);
-    let interrupted = run(&mut Failing, sandbox.as_mut(), &task(), &AgentLimits::default()).expect_err("no weights");
+    let interrupted =
+        run(&mut Failing, sandbox.as_mut(), &task(), &AgentLimits::default()).block_on().expect_err("no weights");
     assert_eq!(interrupted.steps.len(), 1);
     assert_eq!(interrupted.cause, crate::episode::InvalidCause::Model("no weights".into()));
 }
@@ -256,7 +262,9 @@ fn a_policy_that_fails_interrupts_with_what_happened_before() {
 fn nothing_hands_in_nothing() {
     let mut session = Nothing.start(&task(), 0, 0).expect("it can always do nothing");
     let (_layer, mut sandbox) = sandbox(FILES);
-    let acted = run(session.as_mut(), sandbox.as_mut(), &task(), &AgentLimits::default()).expect("the sandbox holds");
+    let acted = run(session.as_mut(), sandbox.as_mut(), &task(), &AgentLimits::default())
+        .block_on()
+        .expect("the sandbox holds");
     assert_eq!((acted.end, acted.submission), (End::Submitted, Submission::default()));
 }
 
@@ -275,7 +283,9 @@ fn the_reference_hands_in_exactly_the_gold_submission() {
     let reference = Reference::new(std::sync::Arc::new(move |_| Ok(handed.clone())));
     let mut session = reference.start(&task(), 0, 0).expect("there is a gold submission");
     let (_layer, mut sandbox) = sandbox(FILES);
-    let acted = run(session.as_mut(), sandbox.as_mut(), &task(), &AgentLimits::default()).expect("the sandbox holds");
+    let acted = run(session.as_mut(), sandbox.as_mut(), &task(), &AgentLimits::default())
+        .block_on()
+        .expect("the sandbox holds");
     assert_eq!((acted.end, acted.submission), (End::Submitted, gold));
 }
 

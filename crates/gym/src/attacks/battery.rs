@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pollster::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::{Attack, Make, Seen, on};
@@ -116,7 +117,7 @@ fn perform(
     };
     let policy = Scripted::new("attack", Arc::new(begin));
     let mut session = policy.start(task, 0, 0)?;
-    let acted = agent::run(session.as_mut(), sandbox.as_mut(), task, &workshop.limits())?;
+    let acted = agent::run(session.as_mut(), sandbox.as_mut(), task, &workshop.limits()).block_on()?;
     Ok(acted.submission)
 }
 

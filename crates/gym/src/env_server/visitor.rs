@@ -4,6 +4,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::episode::{Message, Reply};
 use crate::policy::{Action, Policy, PolicyError, Session};
 use crate::task::Task;
@@ -50,8 +52,9 @@ impl Policy for Visitor {
     }
 }
 
+#[async_trait]
 impl Session for Line {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         let left = || PolicyError::Unavailable("the client left the episode".to_owned());
         self.out.send(new.to_vec()).map_err(|_| left())?;
         match self.back.recv_timeout(self.patience) {

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
+use pollster::FutureExt as _;
 use serde_json::{Map, Value, json};
-use ureq::Agent;
 
 use super::conversation::{Call, Message, Speaker, text};
 use super::dialects::{chat, generate};
 use super::upstream::{Ask, Sampled, Sampling, Turn, Upstream, UpstreamError};
-use crate::client::{self, Target};
+use crate::client::{CallError, Client, Target};
 
 /// Longer answers are not read.
-const LONGEST: u64 = 256 << 20;
+const LONGEST: usize = 256 << 20;
 
 /// Where the server is. Not printable, as it holds the key.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct RemoteConfig {
 /// See the module.
 pub struct Remote {
     config: RemoteConfig,
-    agent: Agent,
+    client: Client,
 }
 
 impl Remote {
@@ -43,32 +43,31 @@ impl Remote {
     /// # Errors
     /// When the address or the proxy is none.
     pub fn new(config: RemoteConfig) -> Result<Self, UpstreamError> {
-        let (agent, base_url) = client::agent(Target {
+        let client = Client::new(Target {
             address: &config.base_url,
             example: "http://localhost:8000/v1",
             proxy: config.proxy.as_deref(),
-            key: config.api_key.as_deref(),
             connect: Duration::from_secs(10),
             request: config.timeout,
+            longest: LONGEST,
         })
         .map_err(|error| UpstreamError::new(400, error.to_string()))?;
-        Ok(Self { agent, config: RemoteConfig { base_url, ..config } })
+        let base_url = client.base().to_owned();
+        Ok(Self { client, config: RemoteConfig { base_url, ..config } })
     }
 
     fn post(&self, url: &str, request: &Value) -> Result<Value, UpstreamError> {
-        let broken = |error: ureq::Error| {
+        let broken = |error: CallError| {
             UpstreamError::new(
                 502,
                 format!("cannot reach `{url}`: {error}; check the address and that the server is up"),
             )
         };
-        let mut post = self.agent.post(url);
-        if let Some(key) = &self.config.api_key {
-            post = post.header("authorization", format!("Bearer {key}"));
-        }
-        let mut response = post.send_json(request).map_err(broken)?;
-        let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(broken)?;
+        let key = self.config.api_key.as_ref().map(|key| format!("Bearer {key}"));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(key.as_deref().map(|key| ("authorization", key)));
+        let answer = self.client.post(url, &headers, &[request.to_string().as_bytes()]).block_on().map_err(broken)?;
+        let (status, body) = (answer.status, answer.body);
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         match (status, json) {
             (200, Some(json)) => Ok(json),

@@ -8,6 +8,8 @@ pub mod nothing;
 pub mod reference;
 pub mod scripted;
 
+use async_trait::async_trait;
+
 pub use http::{Reading, tool_list};
 
 use crate::episode::{InvalidCause, Message, Reply, TokenTrace};
@@ -26,13 +28,14 @@ pub trait Policy: Send + Sync {
 }
 
 /// One episode, from the policy's side.
+#[async_trait]
 pub trait Session: Send {
-    /// The next assistant turn. `new` are the messages since the last call: first the prompt, later one
+    /// The next assistant turn; it may wait for it, or hold up its thread. `new` are the messages since the last call: first the prompt, later one
     /// [`Role::Tool`](crate::episode::Role::Tool) message per call of the last reply in order, or one for a malformed reply.
     ///
     /// # Errors
     /// [`PolicyError`] when there is no turn to be had; whatever the model got wrong is a malformed [`Reply`].
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError>;
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError>;
 
     /// Tokens of the episode so far, if the policy has any.
     fn trace(&mut self) -> Option<TokenTrace> {

@@ -1,5 +1,7 @@
 //! `nothing`: ends every episode at once with an empty answer. A task that pays for this is broken.
 
+use async_trait::async_trait;
+
 use super::{Action, Policy, PolicyError, Session};
 use crate::episode::{Message, Reply};
 use crate::task::Task;
@@ -18,8 +20,9 @@ impl Policy for Nothing {
     }
 }
 
+#[async_trait]
 impl Session for Nothing {
-    fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
         Ok(Action::Reply(Reply::default()))
     }
 }

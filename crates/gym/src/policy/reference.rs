@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::{Action, Policy, PolicyError, Session};
 use crate::episode::{FileChange, Message, Reply, Submission, ToolCall};
 use crate::task::Task;
@@ -45,8 +47,9 @@ struct Script {
     turns: VecDeque<Reply>,
 }
 
+#[async_trait]
 impl Session for Script {
-    fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
         Ok(Action::Reply(self.turns.pop_front().unwrap_or_default()))
     }
 }

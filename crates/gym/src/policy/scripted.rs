@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::{Action, Policy, PolicyError, Session};
 use crate::episode::{Message, Observation, Reply, ToolCall};
 use crate::task::Task;
@@ -43,8 +45,9 @@ struct Playing {
     is_prompt: bool,
 }
 
+#[async_trait]
 impl Session for Playing {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         let seen: Vec<Observation> = match std::mem::take(&mut self.is_prompt) {
             true => Vec::new(),
             false => new.iter().enumerate().map(|(index, message)| self.observation(index, message)).collect(),

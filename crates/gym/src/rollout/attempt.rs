@@ -2,25 +2,33 @@
 //!
 //! Nothing escapes from here: errors and panics become [`Grade::Invalid`] with the boundary at which they happened.
 
+use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use pollster::FutureExt as _;
 
 use super::roster::{Entry, Wait, shown};
 use super::{Crew, Job, Player, Roster, World};
 use crate::agent;
 use crate::episode::{Episode, Grade, InvalidCause, Message, Submission, TokenTrace};
 use crate::policy::{Action, PolicyError, Session};
+use crate::threads::held_up;
 
 /// Plays one job. An infrastructure failure is tried once more; the second one is the result.
-pub(super) fn episode(job: &Job, crew: Crew<'_>) -> Episode {
+pub(super) async fn episode(job: &Job, crew: Crew<'_>) -> Episode {
     let entry = crew.roster.enter(job);
-    let mut episode = attempt(job, crew, &entry);
+    let mut episode = attempt(job, crew, &entry).await;
     if !is_worth_a_retry(&episode.grade) {
         return episode;
     }
     match episode.end {
         Some(_) => grade(&mut episode, job, crew, &entry),
-        None => episode = attempt(job, crew, &entry),
+        None => episode = attempt(job, crew, &entry).await,
     }
     episode
 }
@@ -33,13 +41,13 @@ fn is_worth_a_retry(grade: &Grade) -> bool {
 /// Plays one job and takes what comes of it: whoever acts cannot act again.
 pub fn once(job: &Job, player: Player<'_>, world: &dyn World) -> Episode {
     let roster = Roster::default();
-    attempt(job, Crew { player, world, workers: 1, roster: &roster }, &roster.enter(job))
+    attempt(job, Crew { player, world, workers: 1, roster: &roster }, &roster.enter(job)).block_on()
 }
 
-fn attempt(job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Episode {
+async fn attempt(job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Episode {
     let start = Instant::now();
     let mut episode = blank(job);
-    let acted = guarded(InvalidCause::Model, || act(&mut episode, job, crew, entry));
+    let acted = guarded_throughout(InvalidCause::Model, act(&mut episode, job, crew, entry)).await;
     episode.acting = start.elapsed();
     match acted {
         Ok(()) => grade(&mut episode, job, crew, entry),
@@ -48,12 +56,12 @@ fn attempt(job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Episode {
     episode
 }
 
-fn act(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Result<(), InvalidCause> {
+async fn act(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> Result<(), InvalidCause> {
     episode.policy = crew.player.name();
     entry.waits_for(Wait::Sandbox);
     let outcome = match crew.player {
         Player::Program(program) => {
-            let ran = program.play(job, crew.world);
+            let ran = held_up(|| program.play(job, crew.world));
             ran.map(|ran| {
                 episode.tokens = ran.tokens;
                 episode.program = Some(ran.record);
@@ -61,10 +69,11 @@ fn act(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) -> R
             })
         }
         Player::Policy(policy) => {
-            let mut sandbox = guarded(InvalidCause::Sandbox, || crew.world.sandbox(&job.task))?;
+            let mut sandbox = held_up(|| guarded(InvalidCause::Sandbox, || crew.world.sandbox(&job.task)))?;
             let session = policy.start(&job.task, job.sample, job.seed)?;
             let mut session = Noted { session, entry };
-            let outcome = agent::run(&mut session, sandbox.as_mut(), &job.task, &crew.world.limits());
+            let outcome = agent::run(&mut session, sandbox.as_mut(), &job.task, &crew.world.limits()).await;
+            held_up(|| drop(sandbox));
             episode.tokens = session.trace();
             outcome
         }
@@ -89,10 +98,11 @@ struct Noted<'a> {
     entry: &'a Entry<'a>,
 }
 
+#[async_trait]
 impl Session for Noted<'_> {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         self.entry.waits_for(Wait::Turn);
-        let action = self.session.act(new);
+        let action = self.session.act(new).await;
         if let Ok(Action::Reply(reply)) = &action {
             self.entry.waits_for(Wait::Tool(shown(&reply.calls)));
         }
@@ -107,7 +117,8 @@ impl Session for Noted<'_> {
 fn grade(episode: &mut Episode, job: &Job, crew: Crew<'_>, entry: &Entry<'_>) {
     entry.waits_for(Wait::Verdict);
     let start = Instant::now();
-    let judged = guarded(InvalidCause::Grader, || Ok(crew.world.grade(&job.task, &episode.submission)));
+    let judge = || guarded(InvalidCause::Grader, || Ok(crew.world.grade(&job.task, &episode.submission)));
+    let judged = held_up(judge);
     episode.grade = judged.unwrap_or_else(Grade::Invalid);
     episode.grading += start.elapsed();
 }
@@ -117,11 +128,25 @@ fn guarded<T>(
     boundary: fn(String) -> InvalidCause,
     work: impl FnOnce() -> Result<T, InvalidCause>,
 ) -> Result<T, InvalidCause> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(boundary(format!("panic: {text}")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(boundary(said(&*payload))))
+}
+
+/// The same for work that waits in between.
+async fn guarded_throughout<T>(
+    boundary: fn(String) -> InvalidCause,
+    work: impl Future<Output = Result<T, InvalidCause>>,
+) -> Result<T, InvalidCause> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|payload| Poll::Ready(Err(boundary(said(&*payload)))))
     })
+    .await
+}
+
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    format!("panic: {}", text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
 }
 
 fn blank(job: &Job) -> Episode {

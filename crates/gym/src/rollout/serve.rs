@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use pollster::FutureExt as _;
+
 use super::{Crew, Job, attempt};
 use crate::episode::Episode;
 
@@ -29,7 +31,7 @@ pub fn serve<S: Source>(source: &S, crew: Crew<'_>, on_episode: &(dyn Fn(S::Tick
             scope.spawn(|| {
                 while let Some((ticket, job)) = source.next() {
                     let start = Instant::now();
-                    let episode = attempt::episode(&job, crew);
+                    let episode = attempt::episode(&job, crew).block_on();
                     source.ended(&job, start.elapsed());
                     on_episode(ticket, episode);
                 }

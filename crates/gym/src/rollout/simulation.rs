@@ -6,6 +6,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_io::Timer;
+use async_trait::async_trait;
 use basis_sandbox::{Captured, Change, Command, Outcome, Output, Refused, Sandbox, SandboxError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,7 +70,7 @@ impl Simulation {
         Self { shared: Arc::new(Shared { scripts, late: Mutex::default() }) }
     }
 
-    /// How much later than it could a thread went on, of every wait so far, in ascending order.
+    /// How much later than it could an episode went on, of every wait so far, in ascending order.
     pub fn lateness(&self) -> Vec<Duration> {
         let mut late = self.shared.late.lock().expect("no panic while locked").clone();
         late.sort_unstable();
@@ -79,14 +81,18 @@ impl Simulation {
         self.shared.scripts[seed as usize % self.shared.scripts.len()].clone()
     }
 
+    /// Takes so long, as a thread.
     fn wait(&self, time: Duration) {
-        if time.is_zero() {
-            return;
-        }
         let start = Instant::now();
         std::thread::sleep(time);
-        let late = start.elapsed().saturating_sub(time);
-        self.shared.late.lock().expect("no panic while locked").push(late);
+        self.note(start, time);
+    }
+
+    fn note(&self, start: Instant, time: Duration) {
+        if !time.is_zero() {
+            let late = start.elapsed().saturating_sub(time);
+            self.shared.late.lock().expect("no panic while locked").push(late);
+        }
     }
 }
 
@@ -106,15 +112,18 @@ struct Playing {
     turn: usize,
 }
 
+#[async_trait]
 impl Session for Playing {
-    fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, _new: &[Message]) -> Result<Action, PolicyError> {
         let turn = self.script.turns.get(self.turn).copied();
         self.turn += 1;
         let Some((model, command)) = turn else {
             let text = self.script.grading.as_secs_f64().to_string();
             return Ok(Action::Reply(Reply { text, ..Reply::default() }));
         };
-        self.simulation.wait(model);
+        let start = Instant::now();
+        Timer::after(model).await;
+        self.simulation.note(start, model);
         let command = ToolCall::Bash { command: format!("sleep {}", command.as_secs_f64()) };
         Ok(Action::Reply(Reply { text: String::new(), calls: vec![command], malformed: None }))
     }

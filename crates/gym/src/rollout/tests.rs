@@ -1,9 +1,13 @@
 //! The dispatcher with scripted policies. Nothing here runs a command, so the sandbox is an empty one in memory.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
+use std::thread::ThreadId;
 
+use async_trait::async_trait;
 use basis_sandbox::{Change, Command, Output, Sandbox, SandboxError};
 
 use super::{Crew, Job, Roster, World, dispatch};
@@ -188,8 +192,9 @@ fn what_happened_before_an_interruption_is_kept() {
             Ok(Box::new(Dying(false)))
         }
     }
+    #[async_trait]
     impl Session for Dying {
-        fn act(&mut self, _: &[Message]) -> Result<Action, PolicyError> {
+        async fn act(&mut self, _: &[Message]) -> Result<Action, PolicyError> {
             let create = ToolCall::StrReplace { path: "a".into(), old: String::new(), new: String::new() };
             match std::mem::replace(&mut self.0, true) {
                 false => Ok(Action::Reply(Reply { calls: vec![create], ..Reply::default() })),
@@ -216,6 +221,72 @@ fn a_lost_sandbox_is_invalid_not_an_observation() {
     let (episode, opened, _) = Scenario::new(|_| Ok(()), |_| full()).play(&policy);
     let cause = InvalidCause::Sandbox("sandbox lost: it is empty".into());
     assert_eq!((episode.grade, opened), (Grade::Invalid(cause), 2));
+}
+
+#[test]
+fn all_that_are_held_up_are_held_up_at_once() {
+    const AT_ONCE: usize = 20;
+    let all_here = Barrier::new(AT_ONCE);
+    let world = Scenario::new(
+        |_| {
+            all_here.wait();
+            Ok(())
+        },
+        |_| {
+            all_here.wait();
+            full()
+        },
+    );
+    let roster = Roster::default();
+    let crew = Crew { player: (&Nothing).into(), world: &world, workers: AT_ONCE, roster: &roster };
+    let mut episodes = 0;
+    dispatch(jobs(2 * AT_ONCE as u32), crew, &mut |_| episodes += 1, &AtomicBool::new(false));
+    assert_eq!(episodes, 2 * AT_ONCE);
+}
+
+#[test]
+fn whoever_waits_for_a_turn_takes_no_thread() {
+    /// Waits until everybody does, and knows which threads that took.
+    #[derive(Clone, Default)]
+    struct Waiting(Arc<Mutex<(Vec<Waker>, HashSet<ThreadId>)>>);
+    const AT_ONCE: usize = 500;
+    impl Policy for Waiting {
+        fn name(&self) -> String {
+            "waiting".into()
+        }
+        fn start(&self, _: &Task, _: u32, _: u64) -> Result<Box<dyn Session>, PolicyError> {
+            Ok(Box::new(self.clone()))
+        }
+    }
+    #[async_trait]
+    impl Session for Waiting {
+        async fn act(&mut self, _: &[Message]) -> Result<Action, PolicyError> {
+            let mut is_here = false;
+            poll_fn(|context| {
+                let (wakers, threads) = &mut *self.0.lock().expect("nobody panics");
+                threads.insert(std::thread::current().id());
+                if !std::mem::replace(&mut is_here, true) {
+                    wakers.push(context.waker().clone());
+                }
+                match wakers.len() {
+                    AT_ONCE => {
+                        wakers.iter().for_each(Waker::wake_by_ref);
+                        Poll::Ready(())
+                    }
+                    _ => Poll::Pending,
+                }
+            })
+            .await;
+            Ok(Action::Reply(Reply::default()))
+        }
+    }
+    let (world, roster, policy) = (Scenario::new(|_| Ok(()), |_| full()), Roster::default(), Waiting::default());
+    let crew = Crew { player: (&policy).into(), world: &world, workers: AT_ONCE, roster: &roster };
+    let mut episodes = 0;
+    dispatch(jobs(AT_ONCE as u32), crew, &mut |_| episodes += 1, &AtomicBool::new(false));
+    assert_eq!(episodes, AT_ONCE);
+    let threads = policy.0.lock().expect("nobody panics").1.len();
+    assert!(threads < AT_ONCE / 5, "{threads} threads");
 }
 
 #[test]

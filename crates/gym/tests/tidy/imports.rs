@@ -15,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("episode", &[]),
     ("calendar", &[]),
     ("parallel", &[]),
+    ("threads", &[]),
     ("blobs", &[]),
     ("client", &[]),
     ("languages", &["mutation"]),
@@ -34,8 +35,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("skills", &["draft", "grade", "instruction", "issue", "languages", "mutation", "surface", "teach"]),
     // Model servers are told which tools there are.
     ("policy", &["agent::tools", "client"]),
-    ("agent", &["policy"]),
-    ("rollout", &["agent", "policy"]),
+    ("agent", &["policy", "threads"]),
+    ("rollout", &["agent", "policy", "threads"]),
     ("world", &["grade", "rollout", "skills"]),
     ("verdicts", &["agent::AgentLimits", "grade", "rollout::Provision", "rollout::World"]),
     ("regrade", &["grade", "skills"]),

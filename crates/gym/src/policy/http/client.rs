@@ -1,12 +1,9 @@
 //! Posts one request until it has an answer or no further attempt makes sense.
 
-use std::io::{self, Read};
-use std::thread::sleep;
 use std::time::Duration;
 
+use async_io::Timer;
 use serde_json::Value;
-use ureq::http::Response;
-use ureq::{Agent, Body, SendBody};
 
 use super::HttpConfig;
 use super::failure::{Failure, excerpt};
@@ -14,16 +11,14 @@ use crate::client::{self, Target};
 use crate::policy::PolicyError;
 
 /// Answers longer than this are not chat completions.
-const MAX_BODY_BYTES: u64 = 32 << 20;
-/// Room for most answers. What a text outgrows on its way here stays in the memory that the allocator keeps for each thread.
-const USUAL_BODY_BYTES: usize = 4 << 10;
+const MAX_BODY_BYTES: usize = 32 << 20;
 /// The longest pause between two attempts, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// Posts to one address.
 #[derive(Clone)]
 pub(super) struct Client {
-    agent: Agent,
+    client: client::Client,
     url: String,
     authorization: Option<String>,
     timeout: Duration,
@@ -41,18 +36,18 @@ pub(super) enum Posted {
 
 impl Client {
     pub(super) fn new(config: &HttpConfig) -> Result<Self, PolicyError> {
-        let (agent, base) = client::agent(Target {
+        let client = client::Client::new(Target {
             address: &config.base_url,
             example: "http://localhost:8000/v1",
             proxy: config.proxy.as_deref(),
-            key: config.api_key.as_deref(),
             connect: Duration::from_secs(10),
             request: config.timeout,
+            longest: MAX_BODY_BYTES,
         })
         .map_err(|error| PolicyError::Unavailable(error.to_string()))?;
         Ok(Self {
-            agent,
-            url: format!("{base}/chat/completions"),
+            url: format!("{}/chat/completions", client.base()),
+            client,
             authorization: config.api_key.as_ref().map(|key| format!("Bearer {key}")),
             timeout: config.timeout,
             attempts: config.attempts,
@@ -64,15 +59,15 @@ impl Client {
     ///
     /// # Errors
     /// The last failure, with the address and the next step.
-    pub(super) fn post(&self, request: &[&[u8]]) -> Result<Posted, PolicyError> {
+    pub(super) async fn post(&self, request: &[&[u8]]) -> Result<Posted, PolicyError> {
         let mut pause = self.backoff;
         let mut attempt = 1;
         loop {
             let mut asked = Duration::ZERO;
-            match self.attempt(request, &mut asked) {
+            match self.attempt(request, &mut asked).await {
                 Ok(posted) => return Ok(posted),
                 Err(failure) if !failure.retry || attempt >= self.attempts => return Err(failure.error),
-                Err(_) => sleep(pause.max(asked).min(MAX_PAUSE)),
+                Err(_) => drop(Timer::after(pause.max(asked).min(MAX_PAUSE)).await),
             }
             attempt += 1;
             pause *= 2;
@@ -91,20 +86,13 @@ impl Client {
     }
 
     /// One request. `asked` becomes the pause that the server asks for.
-    fn attempt(&self, request: &[&[u8]], asked: &mut Duration) -> Result<Posted, Failure> {
-        let broken = |error| Failure::transport(&self.url, &error, self.timeout);
-        let length: usize = request.iter().map(|piece| piece.len()).sum();
-        let mut post = self.agent.post(&self.url).header("content-length", length).content_type("application/json");
-        if let Some(authorization) = &self.authorization {
-            post = post.header("authorization", authorization);
-        }
-        let mut pieces = Pieces { rest: request.iter(), piece: b"" };
-        let mut response = post.send(SendBody::from_reader(&mut pieces)).map_err(broken)?;
-        *asked = retry_after(&response).unwrap_or_default();
-        let mut body = Vec::with_capacity(USUAL_BODY_BYTES);
-        let mut reader = response.body_mut().with_config().limit(MAX_BODY_BYTES).reader();
-        reader.read_to_end(&mut body).map_err(|error| broken(error.into()))?;
-        self.classify(response.status().as_u16(), &String::from_utf8_lossy(&body))
+    async fn attempt(&self, request: &[&[u8]], asked: &mut Duration) -> Result<Posted, Failure> {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(self.authorization.as_deref().map(|key| ("authorization", key)));
+        let answer = self.client.post(&self.url, &headers, request).await;
+        let answer = answer.map_err(|error| Failure::transport(&self.url, &error, self.timeout))?;
+        *asked = answer.retry_after().unwrap_or_default();
+        self.classify(answer.status, &String::from_utf8_lossy(&answer.body))
     }
 
     fn classify(&self, status: u16, body: &str) -> Result<Posted, Failure> {
@@ -118,27 +106,6 @@ impl Client {
     }
 }
 
-/// Reads texts one after the other.
-struct Pieces<'a> {
-    rest: std::slice::Iter<'a, &'a [u8]>,
-    piece: &'a [u8],
-}
-
-impl Read for Pieces<'_> {
-    /// Fills the buffer if it can: what is read at once is sent at once.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            if self.piece.is_empty() {
-                let Some(next) = self.rest.next() else { break };
-                self.piece = next;
-            }
-            filled += self.piece.read(&mut buffer[filled..])?;
-        }
-        Ok(filled)
-    }
-}
-
 /// Some gateways wrap the failure of the server behind them in a success.
 fn real_status(status: u16, json: Option<&Value>) -> u16 {
     match json.map(|json| &json["error"]) {
@@ -148,10 +115,4 @@ fn real_status(status: u16, json: Option<&Value>) -> u16 {
         }
         _ => status,
     }
-}
-
-/// The pause that the server asks for, when it is given in seconds.
-fn retry_after(response: &Response<Body>) -> Option<Duration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
 }

@@ -1,5 +1,6 @@
 //! One answer of a model in plain words, without tools: for programs that need a text and not an agent.
 
+use pollster::FutureExt as _;
 use serde_json::{Map, Value, json};
 
 use super::HttpConfig;
@@ -56,7 +57,7 @@ impl Completions {
     /// # Errors
     /// When the server has no answer.
     pub fn complete(&self, request: &Value) -> Result<Completion, PolicyError> {
-        let Posted::Body(body) = self.client.post(&[request.to_string().as_bytes()])? else {
+        let Posted::Body(body) = self.client.post(&[request.to_string().as_bytes()]).block_on()? else {
             return Err(self.client.prompt_too_long());
         };
         let message = body["choices"][0]["message"].as_object();

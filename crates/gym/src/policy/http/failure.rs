@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Error;
 
+use crate::client::CallError;
 use crate::policy::PolicyError;
 
 /// One failed attempt.
@@ -29,18 +29,18 @@ impl Failure {
     }
 
     /// A failure below HTTP. A request that ran into its time-out would do so again.
-    pub(super) fn transport(url: &str, error: &Error, timeout: Duration) -> Self {
+    pub(super) fn transport(url: &str, error: &CallError, timeout: Duration) -> Self {
         match error {
-            Error::Timeout(_) => {
+            CallError::Timeout => {
                 let seconds = timeout.as_secs_f64();
                 let next = "raise the time-out or lower the tokens per turn";
                 let text = format!("`{url}` gave no answer within {seconds} s; {next}");
                 Self { error: PolicyError::Unavailable(text), retry: false }
             }
-            Error::BodyExceedsLimit(limit) => Self::nonsense(url, &format!("more than {limit} bytes")),
-            _ => {
+            CallError::TooLong(_) => Self::nonsense(url, &error.to_string()),
+            CallError::Unwritable(_) | CallError::Protocol(_) | CallError::Broken(_) => {
                 let text = format!("cannot reach `{url}`: {error}; check the address and that the server is up");
-                Self { error: PolicyError::Unavailable(text), retry: true }
+                Self { error: PolicyError::Unavailable(text), retry: !matches!(error, CallError::Unwritable(_)) }
             }
         }
     }

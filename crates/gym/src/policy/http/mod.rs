@@ -14,6 +14,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 pub use self::completion::{Completion, Completions};
@@ -112,10 +113,11 @@ struct Chat {
     conversation: wire::Conversation,
 }
 
+#[async_trait]
 impl Session for Chat {
-    fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
+    async fn act(&mut self, new: &[Message]) -> Result<Action, PolicyError> {
         self.conversation.extend(new);
-        match self.client.post(&self.conversation.body())? {
+        match self.client.post(&self.conversation.body()).await? {
             // A prompt that never fits is a wrong setting, not a model that talked too much.
             Posted::ContextFull if !self.conversation.has_begun() => Err(self.client.prompt_too_long()),
             Posted::ContextFull => Ok(Action::ContextFull),

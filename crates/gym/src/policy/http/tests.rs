@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pollster::FutureExt as _;
 use serde_json::{Value, json};
 
 use super::{Http, HttpConfig};
@@ -95,7 +96,7 @@ fn reply(action: Result<Action, PolicyError>) -> Reply {
 /// The error of the first turn when the server gives these answers.
 fn failure(answers: Vec<String>) -> String {
     let server = Server::new(answers);
-    let error = server.session().act(&prompt()).expect_err("the turn fails").to_string();
+    let error = server.session().act(&prompt()).block_on().expect_err("the turn fails").to_string();
     let url = server.url.clone();
     server.requests();
     error.replace(&url, "URL")
@@ -107,9 +108,9 @@ fn a_tool_call_and_its_observation_go_there_and_back() {
     let server = Server::new(vec![called, message(json!({"content": "done"}))]);
     let mut session = server.session();
 
-    let first = reply(session.act(&prompt()));
+    let first = reply(session.act(&prompt()).block_on());
     assert_eq!(first.calls, [ToolCall::Bash { command: "ls".into() }]);
-    let second = reply(session.act(&observation("a.py")));
+    let second = reply(session.act(&observation("a.py")).block_on());
     assert_eq!(second, Reply { text: "done".into(), ..Reply::default() });
 
     let requests = server.requests();
@@ -128,7 +129,7 @@ fn a_request_that_is_larger_than_any_buffer_arrives_whole() {
     let server = Server::new(vec![message(json!({"content": "Fine."}))]);
     let content = "ä\"\n".repeat(30_000);
     let prompt = [Message { role: Role::User, content: content.clone() }];
-    reply(server.session().act(&prompt));
+    reply(server.session().act(&prompt).block_on());
     assert_eq!(server.requests()[0]["messages"][1], json!({"role": "user", "content": content}));
 }
 
@@ -139,7 +140,7 @@ fn sampling_settings_and_the_key_are_sent() {
     extra.insert("top_p".into(), json!(0.9));
     let (temperature, max_tokens, api_key) = (Some(0.5), Some(64), Some("secret".into()));
     let config = HttpConfig { temperature, max_tokens, api_key, send_seed: true, extra, ..server.config() };
-    reply(start(&config).act(&prompt()));
+    reply(start(&config).act(&prompt()).block_on());
     let request = &server.requests()[0];
     let sent = ["temperature", "max_tokens", "seed", "top_p"].map(|key| request[key].clone());
     assert_eq!(sent, [json!(0.5), json!(64), json!(i32::MAX), json!(0.9)]);
@@ -151,10 +152,10 @@ fn what_the_model_gets_wrong_is_malformed_and_goes_back_as_text() {
     let broken = message(json!({"content": "I try", "tool_calls": [call("bash", r#"{"command": "l"#)]}));
     let server = Server::new(vec![broken, message(json!({"content": "done"}))]);
     let mut session = server.session();
-    let first = reply(session.act(&prompt()));
+    let first = reply(session.act(&prompt()).block_on());
     assert!(first.calls.is_empty());
     assert!(first.malformed.expect("broken JSON").starts_with("the arguments of `bash` are not JSON"));
-    reply(session.act(&observation("malformed reply")));
+    reply(session.act(&observation("malformed reply")).block_on());
     let messages = &server.requests()[1]["messages"];
     assert_eq!(messages[2]["role"], "assistant");
     assert!(messages[2].get("tool_calls").is_none() && messages[2]["content"].to_string().contains("I try"));
@@ -165,7 +166,7 @@ fn what_the_model_gets_wrong_is_malformed_and_goes_back_as_text() {
 fn other_malformed_replies_say_why() {
     let check = |choice: Value, expected: &str| {
         let server = Server::new(vec![answer("200 OK", "", &json!({"choices": [choice]}).to_string())]);
-        let reply = reply(server.session().act(&prompt()));
+        let reply = reply(server.session().act(&prompt()).block_on());
         assert_eq!(reply.malformed.as_deref(), Some(expected));
     };
     let cut = json!({"message": {"content": "and so"}, "finish_reason": "length"});
@@ -182,9 +183,9 @@ fn content_may_be_missing_or_in_parts_and_arguments_an_object() {
     let object = json!({"tool_calls": [{"function": {"name": "bash", "arguments": {"command": "ls"}}}]});
     let server = Server::new(vec![message(parts), message(object), message(json!({"role": "assistant"}))]);
     let mut session = server.session();
-    assert_eq!(reply(session.act(&prompt())).text, "ab");
-    assert_eq!(reply(session.act(&prompt())).calls.len(), 1);
-    assert_eq!(reply(session.act(&prompt())), Reply::default());
+    assert_eq!(reply(session.act(&prompt()).block_on()).text, "ab");
+    assert_eq!(reply(session.act(&prompt()).block_on()).calls.len(), 1);
+    assert_eq!(reply(session.act(&prompt()).block_on()), Reply::default());
 }
 
 #[test]
@@ -192,14 +193,14 @@ fn an_overloaded_server_is_asked_again() {
     let busy = answer("429 Too Many Requests", "retry-after: 0\r\n", r#"{"error": {"message": "slow down"}}"#);
     let wrapped = answer("200 OK", "", r#"{"error": {"message": "behind me", "code": "503"}}"#);
     let server = Server::new(vec![busy, wrapped, message(json!({"content": "done"}))]);
-    assert_eq!(reply(server.session().act(&prompt())).text, "done");
+    assert_eq!(reply(server.session().act(&prompt()).block_on()).text, "done");
     assert_eq!(server.requests().len(), 3);
 }
 
 #[test]
 fn a_hang_up_is_asked_again_and_then_reported() {
     let server = Server::new(vec![String::new(), message(json!({"content": "done"}))]);
-    assert_eq!(reply(server.session().act(&prompt())).text, "done");
+    assert_eq!(reply(server.session().act(&prompt()).block_on()).text, "done");
     let error = failure(vec![String::new(), String::new(), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".into()]);
     assert!(error.starts_with("cannot reach `URL/chat/completions`: "), "{error}");
 }
@@ -253,8 +254,8 @@ fn a_full_context_ends_the_episode_unless_the_prompt_alone_fills_it() {
     let full = answer("400 Bad Request", "", body);
     let server = Server::new(vec![message(json!({"content": "a"})), full.clone()]);
     let mut session = server.session();
-    reply(session.act(&prompt()));
-    assert_eq!(session.act(&prompt()), Ok(Action::ContextFull));
+    reply(session.act(&prompt()).block_on());
+    assert_eq!(session.act(&prompt()).block_on(), Ok(Action::ContextFull));
     assert_eq!(
         failure(vec![full]),
         "`URL/chat/completions` has no room for the prompt; lower `max_tokens` or give the model more context"
@@ -271,7 +272,7 @@ fn a_closed_port_is_reported_with_the_address() {
         attempts: 2,
         ..HttpConfig::new(format!("http://{address}/v1/"), "small")
     };
-    let error = start(&config).act(&prompt()).expect_err("nobody listens").to_string();
+    let error = start(&config).act(&prompt()).block_on().expect_err("nobody listens").to_string();
     assert!(error.starts_with(&format!("cannot reach `http://{address}/v1/chat/completions`: ")), "{error}");
     assert!(error.ends_with("check the address and that the server is up"), "{error}");
 }
@@ -281,7 +282,7 @@ fn a_silent_server_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let config = HttpConfig { timeout: Duration::from_millis(50), ..HttpConfig::new(url, "small") };
-    let error = start(&config).act(&prompt()).expect_err("nobody answers").to_string();
+    let error = start(&config).act(&prompt()).block_on().expect_err("nobody answers").to_string();
     assert!(error.contains("gave no answer within 0.05 s; raise the time-out"), "{error}");
 }
 

@@ -173,9 +173,13 @@ impl Conversation {
         let mut said = Said::new("assistant", &text);
         said.tool_calls = calls.iter().map(|(_, _, raw)| raw).collect();
         self.push(said);
-        let (open, calls) = calls.into_iter().map(|(id, call, _)| (id, call)).unzip();
-        self.open = open;
-        Reply { text, calls, malformed: None }
+        // Kept as long as the episode, so without room for more.
+        let mut kept = Vec::with_capacity(calls.len());
+        for (id, call, _) in calls {
+            self.open.push(id);
+            kept.push(call);
+        }
+        Reply { text, calls: kept, malformed: None }
     }
 
     fn reject(&mut self, mut text: String, calls: &[Value], why: String) -> Reply {

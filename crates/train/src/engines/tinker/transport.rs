@@ -4,16 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use basis_gym::client::{self, Target};
+use basis_gym::client::{Answer, CallError, Client, Target};
+use pollster::FutureExt as _;
 use serde_json::{Value, json};
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
 use super::TinkerConfig;
 use crate::engines::EngineError;
 
 /// Longer answers are not read.
-const LONGEST: u64 = 1 << 30;
+const LONGEST: usize = 1 << 30;
 /// A server that is away for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -29,7 +28,7 @@ pub type Notice = Box<dyn Fn(&str) + Send + Sync>;
 
 /// See the module.
 pub(super) struct Transport {
-    agent: Agent,
+    client: Client,
     base: String,
     key: Option<String>,
     keys: AtomicU64,
@@ -50,31 +49,27 @@ pub(super) enum Kept {
 
 impl Transport {
     pub(super) fn new(config: &TinkerConfig, notice: Notice) -> Result<Self, EngineError> {
-        let (agent, address) = client::agent(Target {
+        let client = Client::new(Target {
             address: &config.url,
             example: "http://localhost:8000",
             proxy: config.proxy.as_deref(),
-            key: config.key.as_deref(),
             connect: Duration::from_secs(5),
             request: POLL + Duration::from_secs(15),
+            longest: LONGEST,
         })
         .map_err(|error| remote(error.to_string()))?;
-        let base = address.trim_end_matches("/api/v1").to_owned();
-        Ok(Self { agent, base, key: config.key.clone(), keys: AtomicU64::new(0), notice })
+        let base = client.base().trim_end_matches("/api/v1").to_owned();
+        Ok(Self { client, base, key: config.key.clone(), keys: AtomicU64::new(0), notice })
     }
 
     /// What a `GET` gives.
     pub(super) fn get(&self, path: &str) -> Result<Value, EngineError> {
         let url = self.url(path);
-        let mut get = self.agent.get(&url);
-        if let Some(key) = &self.key {
-            get = get.header("x-api-key", key);
-        }
-        let outcome = get.call();
-        let (status, body, _) = read(outcome).map_err(|error| self.unreachable(&url, &error))?;
-        match status {
-            200 => parse(&url, &body),
-            _ => Err(refused(&url, status, &body)),
+        let answer = self.client.get(&url, &self.authorized(&[])).block_on();
+        let answer = answer.map_err(|error| self.unreachable(&url, &error))?;
+        match answer.status {
+            200 => parse(&url, &answer.body),
+            _ => Err(refused(&url, &answer)),
         }
     }
 
@@ -86,16 +81,16 @@ impl Transport {
         let mut pause = FIRST_PAUSE;
         loop {
             let asked = match self.attempt(&url, sent, &[("x-idempotency-key", &key)]) {
-                Ok((200, body, _)) => return parse(&url, &body),
+                Ok(answer) if answer.status == 200 => return parse(&url, &answer.body),
                 // 409 means that a number was used twice, which no repetition mends.
-                Ok((status @ (408 | 429 | 500..), body, after)) => {
+                Ok(answer) if matches!(answer.status, 408 | 429 | 500..) => {
                     if start.elapsed() > PATIENCE {
-                        return Err(refused(&url, status, &body));
+                        return Err(refused(&url, &answer));
                     }
-                    after
+                    answer.retry_after()
                 }
-                Ok((status, body, _)) if is_stranger(status, &body) => return Err(self.lost(path)),
-                Ok((status, body, _)) => return Err(refused(&url, status, &body)),
+                Ok(answer) if is_stranger(&answer) => return Err(self.lost(path)),
+                Ok(answer) => return Err(refused(&url, &answer)),
                 Err(error) if start.elapsed() > PATIENCE || !is_passing(&error) => {
                     return Err(self.unreachable(&url, &error));
                 }
@@ -137,9 +132,11 @@ impl Transport {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.attempt(&url, &Sent::Json(&body), &[("accept", PROTOBUF)]) {
-                Ok((200, body, kind)) if kind.is_some() => return Ok(Kept::Protobuf(body)),
-                Ok((200, body, _)) => {
-                    let answer = parse(&url, &body)?;
+                Ok(answer) if answer.status == 200 && answer.header("content-type").starts_with(PROTOBUF) => {
+                    return Ok(Kept::Protobuf(answer.body));
+                }
+                Ok(answer) if answer.status == 200 => {
+                    let answer = parse(&url, &answer.body)?;
                     if let Some(error) = answer["error"].as_str() {
                         let side = answer["category"].as_str().unwrap_or("unknown");
                         return Err(remote(format!("`{what}` failed on the server ({side}): {error}")));
@@ -155,20 +152,19 @@ impl Transport {
                     (away, pause) = (None, FIRST_PAUSE);
                 }
                 // Not yet.
-                Ok((408, ..)) => (away, pause) = (None, FIRST_PAUSE),
-                Ok((status @ (429 | 500..), body, _)) => {
+                Ok(answer) if answer.status == 408 => (away, pause) = (None, FIRST_PAUSE),
+                Ok(answer) if matches!(answer.status, 429 | 500..) => {
                     if away.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                        return Err(refused(&url, status, &body));
+                        return Err(refused(&url, &answer));
                     }
                     sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 // A promise that the server does not know any more is lost with what it was about.
-                Ok((404 | 410, ..)) => return Err(self.lost(what)),
-                Ok((status, body, _)) if is_stranger(status, &body) => return Err(self.lost(what)),
-                Ok((status, body, _)) => return Err(refused(&url, status, &body)),
+                Ok(answer) if matches!(answer.status, 404 | 410) || is_stranger(&answer) => return Err(self.lost(what)),
+                Ok(answer) => return Err(refused(&url, &answer)),
                 // SkyRL holds a poll for as long as 300 s, so silence alone says nothing about the server.
-                Err(ureq::Error::Timeout(_)) if self.get("healthz").is_ok() => {
+                Err(CallError::Timeout) if self.get("healthz").is_ok() => {
                     (self.notice)(&format!("waiting for `{what}` since {} s", start.elapsed().as_secs()));
                     (away, pause) = (None, FIRST_PAUSE);
                 }
@@ -184,24 +180,23 @@ impl Transport {
         }
     }
 
-    /// One request. The third value of a `200` says that the body is protobuf; of others what pause the server asks for.
-    fn attempt(
-        &self,
-        url: &str,
-        sent: &Sent<'_>,
-        headers: &[(&str, &str)],
-    ) -> Result<(u16, Vec<u8>, Option<Duration>), ureq::Error> {
-        let mut post = self.agent.post(url);
-        for (name, value) in headers {
-            post = post.header(*name, *value);
-        }
-        if let Some(key) = &self.key {
-            post = post.header("x-api-key", key);
-        }
-        read(match sent {
-            Sent::Json(value) => post.send_json(value),
-            Sent::Protobuf(bytes) => post.header("content-type", PROTOBUF).send(*bytes),
-        })
+    fn attempt(&self, url: &str, sent: &Sent<'_>, headers: &[(&str, &str)]) -> Result<Answer, CallError> {
+        let text;
+        let (kind, body) = match sent {
+            Sent::Json(value) => {
+                text = value.to_string();
+                ("application/json", text.as_bytes())
+            }
+            Sent::Protobuf(bytes) => (PROTOBUF, *bytes),
+        };
+        let headers = [self.authorized(headers), vec![("content-type", kind)]].concat();
+        self.client.post(url, &headers, &[body]).block_on()
+    }
+
+    /// These headers and the key.
+    fn authorized<'a>(&'a self, headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let key = self.key.as_deref().map(|key| ("x-api-key", key));
+        headers.iter().copied().chain(key).collect()
     }
 
     fn url(&self, path: &str) -> String {
@@ -222,31 +217,18 @@ impl Transport {
         ))
     }
 
-    fn unreachable(&self, url: &str, error: &ureq::Error) -> EngineError {
+    fn unreachable(&self, url: &str, error: &CallError) -> EngineError {
         remote(format!(
             "cannot reach `{url}`: {error}; check the address and that the server is up, then run the same command"
         ))
     }
 }
 
-/// Status, body, and what the headers say.
-fn read(outcome: Result<Response<Body>, ureq::Error>) -> Result<(u16, Vec<u8>, Option<Duration>), ureq::Error> {
-    let mut response = outcome?;
-    let status = response.status().as_u16();
-    let header =
-        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let is_protobuf = header("content-type").starts_with(PROTOBUF);
-    let after =
-        header("retry-after").trim().parse::<f64>().ok().and_then(|after| Duration::try_from_secs_f64(after).ok());
-    let body = response.body_mut().with_config().limit(LONGEST).read_to_vec()?;
-    Ok((status, body, if status == 200 { is_protobuf.then_some(Duration::ZERO) } else { after }))
-}
-
 /// Whether a server says that it does not have the model: it is another process than the one that made it. Ours says so at once, SkyRL's
 /// keeps requests in a file and says so of those that an earlier process left behind.
-fn is_stranger(status: u16, body: &[u8]) -> bool {
-    let body = String::from_utf8_lossy(body);
-    match status {
+fn is_stranger(answer: &Answer) -> bool {
+    let body = String::from_utf8_lossy(&answer.body);
+    match answer.status {
         400 => body.contains("not loaded"),
         404 => body.contains("there is no model") || body.contains("Model not found"),
         _ => false,
@@ -254,8 +236,8 @@ fn is_stranger(status: u16, body: &[u8]) -> bool {
 }
 
 /// Whether a failure may pass by itself.
-fn is_passing(error: &ureq::Error) -> bool {
-    !matches!(error, ureq::Error::BadUri(_) | ureq::Error::BodyExceedsLimit(_))
+fn is_passing(error: &CallError) -> bool {
+    !matches!(error, CallError::Unwritable(_) | CallError::TooLong(_))
 }
 
 fn parse(url: &str, body: &[u8]) -> Result<Value, EngineError> {
@@ -263,7 +245,8 @@ fn parse(url: &str, body: &[u8]) -> Result<Value, EngineError> {
 }
 
 /// `{"detail": …}`, as a text or as a list of what is wrong with which field.
-fn refused(url: &str, status: u16, body: &[u8]) -> EngineError {
+fn refused(url: &str, answer: &Answer) -> EngineError {
+    let Answer { status, body, .. } = answer;
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let fields = json["detail"].as_array().map(|all| {
         let one = |it: &Value| {
