@@ -7,11 +7,12 @@
 
 mod turns;
 
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
-use std::thread::{Scope, available_parallelism};
+use std::thread::{self, Scope, available_parallelism};
 use std::time::Instant;
 
 use self::turns::{Bell, Turn, Turns};
@@ -64,14 +65,17 @@ pub fn dispatch(
     let turns = Arc::new(Turns::new(Queue::new(jobs), places, processors));
     let (sender, receiver) = mpsc::sync_channel(UNSEEN.min(places));
     let stage = Stage { crew, stop, turns, places: (0..places).map(|_| Mutex::default()).collect() };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         // Owned by this closure: should `on_episode` panic, it is dropped, and the threads notice and end.
         let receiver: mpsc::Receiver<Episode> = receiver;
-        (0..processors).for_each(|_| stage.hire(scope, &sender));
+        for _ in 0..processors {
+            stage.hire(scope, &sender).expect("the machine has as many threads as processors");
+        }
         let stage = &stage;
         scope.spawn(move || {
-            while stage.turns.wants_thread(stop) {
-                stage.hire(scope, &sender);
+            while let count @ 1.. = stage.turns.wanted(stop) {
+                let missing = (0..count).filter(|_| stage.hire(scope, &sender).is_err()).count();
+                stage.turns.are_missing(missing);
             }
         });
         receiver.into_iter().for_each(on_episode);
@@ -94,9 +98,13 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn hire<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, sender: &mpsc::SyncSender<Episode>) {
+    fn hire<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        sender: &mpsc::SyncSender<Episode>,
+    ) -> io::Result<()> {
         let sender = sender.clone();
-        scope.spawn(move || {
+        let take_turns = move || {
             let _closing = Closing(&self.turns);
             self.turns.join();
             while let Some(turn) = self.turns.take(self.stop) {
@@ -105,7 +113,8 @@ impl Stage<'_> {
                 }
                 self.turns.rest();
             }
-        });
+        };
+        thread::Builder::new().spawn_scoped(scope, take_turns).map(drop)
     }
 
     /// Carries an episode on until it waits for something, or to its end.
@@ -139,7 +148,7 @@ struct Closing<'a>(&'a Turns);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.0.close();
         }
     }

@@ -14,8 +14,14 @@ use super::Job;
 use crate::rollout::Queue;
 use crate::threads::{self, Carrier};
 
-/// How long a place may stay free before somebody is hired for it. Less than it takes to start a process.
-const PATIENCE: Duration = Duration::from_micros(100);
+/// A processor has to be free so often, looked at so often, before threads are hired for it: most are held up for less than it takes to
+/// start one. Together it is still less than it takes to start a process.
+const LOOKS: u32 = 6;
+const LOOK: Duration = Duration::from_micros(50);
+/// For so many episodes that could go on one thread is hired: most go on for a moment only.
+const SHARE: usize = 8;
+/// So many at most together.
+const HIRED: usize = 64;
 /// How long a thread stays that nobody needs.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -39,8 +45,9 @@ struct State {
     processors: usize,
     /// Threads that carry an episode on and are not held up.
     running: usize,
-    /// Threads that wait for work, and those that have been hired and are not there yet.
+    /// Threads that wait for work.
     idle: usize,
+    /// Threads that have been hired and are not there yet.
     coming: usize,
     is_watch_asleep: bool,
     /// Nobody takes what comes out.
@@ -133,28 +140,38 @@ impl Turns {
         }
     }
 
-    /// Waits until another thread is wanted; `false` when none will be.
-    pub(super) fn wants_thread(&self, stop: &AtomicBool) -> bool {
+    /// Waits until more threads are wanted, and says how many; 0 when none will be.
+    pub(super) fn wanted(&self, stop: &AtomicBool) -> usize {
         let mut state = self.lock();
-        let mut since = false;
+        let mut looks = 0;
         loop {
             if state.is_over(stop) {
-                return false;
+                return 0;
             }
             let is_wanted = state.idle + state.coming == 0 && state.running < state.processors && state.has_next(stop);
-            if is_wanted && since {
-                state.coming += 1;
-                return true;
+            looks = if is_wanted { looks + 1 } else { 0 };
+            if looks > LOOKS {
+                let waiting = state.ready.len() + state.free.len().min(state.queue.len());
+                let count = waiting.div_ceil(SHARE).min(HIRED);
+                state.coming += count;
+                return count;
             }
-            since = is_wanted;
             state = if is_wanted {
-                self.watch.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0
+                self.watch.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0
             } else {
                 state.is_watch_asleep = true;
                 let mut state = self.watch.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.is_watch_asleep = false;
                 state
             };
+        }
+    }
+
+    /// So many of those that were wanted could not be hired. Others go on without them, and later may be better.
+    pub(super) fn are_missing(&self, count: usize) {
+        self.lock().coming -= count;
+        if count > 0 {
+            std::thread::sleep(LINGER);
         }
     }
 
