@@ -109,7 +109,6 @@ impl Answer {
 pub struct Client(Arc<Shared>);
 
 struct Shared {
-    server: Address,
     road: Road,
     pool: Pool,
     time: Duration,
@@ -127,14 +126,14 @@ impl Client {
             example: target.example.to_owned(),
         })?;
         let proxy = |text: &str| Address::parse_host(text).ok_or_else(|| ClientError::Proxy(text.to_owned()));
-        let road = Road::new(server.clone(), target.proxy.map(proxy).transpose()?, target.connect);
+        let road = Road::new(server, target.proxy.map(proxy).transpose()?, target.connect);
         let (time, longest) = (target.request, target.longest);
-        Ok(Self(Arc::new(Shared { server, road, pool: Pool::default(), time, longest })))
+        Ok(Self(Arc::new(Shared { road, pool: Pool::default(), time, longest })))
     }
 
     /// The server's address, without user and password and without a slash at the end.
     pub fn base(&self) -> &str {
-        &self.0.server.base
+        &self.0.road.server.base
     }
 
     /// What a `GET` of a URL of this server gives.
@@ -160,13 +159,13 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[&[u8]],
     ) -> Result<Answer, CallError> {
-        let Shared { server, road, pool, time, longest } = &*self.0;
+        let Shared { road, pool, time, longest } = &*self.0;
         let mut request = Request::builder().method(&method).uri(url).header(USER_AGENT, NAME);
         if method == Method::POST {
             request = request.header(CONTENT_LENGTH, body.iter().map(|piece| piece.len()).sum::<usize>());
         }
         // A key comes before what stands in the address.
-        if let Some(value) = &server.authorization
+        if let Some(value) = &road.server.authorization
             && !headers.iter().any(|(name, _)| *name == "authorization")
         {
             request = request.header(AUTHORIZATION, value);

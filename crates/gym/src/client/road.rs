@@ -34,7 +34,7 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 
 /// See the module.
 pub(super) struct Road {
-    server: Address,
+    pub(super) server: Address,
     proxy: Option<Address>,
     time: Duration,
     /// What the name of the first of them means, and since when. Locked while somebody asks, so that others wait for the answer.

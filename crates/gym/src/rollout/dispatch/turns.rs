@@ -39,7 +39,6 @@ struct State {
     places: Vec<Place>,
     /// Numbers of the places that are free.
     free: Vec<usize>,
-    at_work: usize,
     /// Numbers of the places that are ready, the longest first.
     ready: VecDeque<usize>,
     processors: usize,
@@ -83,7 +82,6 @@ impl Turns {
             queue,
             places: vec![Place::Free; places],
             free: (0..places).rev().collect(),
-            at_work: 0,
             ready: VecDeque::new(),
             processors,
             running: 0,
@@ -181,7 +179,6 @@ impl Turns {
         state.queue.ended(skill, took);
         state.places[place] = Place::Free;
         state.free.push(place);
-        state.at_work -= 1;
     }
 
     /// Nobody shall go on.
@@ -228,7 +225,6 @@ impl State {
             return None;
         }
         let (place, job) = (self.free.pop()?, self.queue.take_next()?);
-        self.at_work += 1;
         self.places[place] = Place::Carried;
         Some(Turn::Begin(place, job))
     }
@@ -252,7 +248,8 @@ impl State {
     }
 
     fn is_over(&self, stop: &AtomicBool) -> bool {
-        self.is_closed || (self.at_work == 0 && !self.can_begin(stop))
+        let is_nobody_at_work = self.free.len() == self.places.len();
+        self.is_closed || (is_nobody_at_work && !self.can_begin(stop))
     }
 }
 
