@@ -141,7 +141,8 @@ impl<'a> Init<'a> {
         match request {
             BoxRequest::Start | BoxRequest::Begin(_) | BoxRequest::More | BoxRequest::Make(_) | BoxRequest::Filled => {}
             BoxRequest::Execute { argv, env, cwd } => {
-                self.crowded = false;
+                // What came of earlier commands is not blamed on this one.
+                (self.out_of_memory, self.crowded) = (false, false);
                 match self.start_command(&argv, &env, cwd.as_deref(), descriptors) {
                     Ok(pid) => self.running = Some(pid),
                     Err(failure) => self.reply(&BoxReply::Failed(failure)),
