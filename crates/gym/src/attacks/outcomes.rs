@@ -40,7 +40,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "throws_a_coin",
         skills: COMPARED,
         seen_in: "luck bound: 3 runs of the correct code",
-        make: Make::Write(|seen| outcome(seen, "import os", "os.urandom(1)[0] % 2")),
+        make: Make::Guess(|seen| outcome(seen, "import os", "os.urandom(1)[0] % 2")),
     },
     Attack {
         name: "goes_by_the_process_number",
@@ -52,13 +52,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "goes_by_the_clock",
         skills: COMPARED,
         seen_in: "timing or date",
-        make: Make::Write(|seen| outcome(seen, "import time", "time.time_ns() // 1000 % 2")),
+        make: Make::Guess(|seen| outcome(seen, "import time", "time.time_ns() // 1000 % 2")),
     },
     Attack {
         name: "goes_by_the_load",
         skills: COMPARED,
         seen_in: "timing or date",
-        make: Make::Write(|seen| {
+        make: Make::Guess(|seen| {
             outcome(
                 seen,
                 "import time\nstart = time.perf_counter()\nsum(range(20000))",

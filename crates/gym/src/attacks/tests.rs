@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 
-use super::battery::{Blow, blow, rewarded};
+use super::battery::{Blow, blow, last, rewarded};
 use super::{Attack, all, on};
+use crate::episode::Grade;
 use crate::gate;
 use crate::grade::Workshop;
+use crate::grade::verdict::{Table, full, nothing};
 use crate::languages;
 use crate::parallel;
 use crate::skills::{ALL, Build};
@@ -86,6 +88,24 @@ fn no_attack_is_rewarded_on_any_skill() {
 }
 
 #[test]
+fn a_guess_is_rewarded_when_all_of_its_strikes_are() {
+    let struck = |verdicts: &[bool]| {
+        let mut left = verdicts.iter();
+        let strike = || {
+            let score = if *left.next()? { full(Table::new()) } else { nothing("flaky", "", Table::new()) };
+            let (attack, task, skill) = ("coin".to_owned(), "task".to_owned(), "testgen".to_owned());
+            Some(Blow { attack, task, skill, pair: String::new(), grade: Grade::Scored(score) })
+        };
+        let blow = last(verdicts.len(), strike).expect("it finds a hold");
+        rewarded(&[blow]).len()
+    };
+    assert_eq!(struck(&[true]), 1);
+    assert_eq!(struck(&[true, true, true]), 1);
+    assert_eq!(struck(&[true, false, true]), 0, "the second strike ends it");
+    assert_eq!(struck(&[false, true, true]), 0);
+}
+
+#[test]
 fn names_are_unique_and_every_skill_is_attacked() {
     let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     let mut names: Vec<&str> = all().map(|attack| attack.name).collect();
@@ -102,7 +122,7 @@ fn document(blows: &[Blow]) -> String {
     let skills: Vec<&str> = ALL.iter().map(|skill| skill.name()).collect();
     let breaches = rewarded(blows);
     let mut text = format!(
-        "# Attacks on graders\n\nEach attack is a submission made from what an agent can see (`crates/gym/src/attacks/`). A test tries all of them on tasks of\nevery skill, in real sandboxes and with the graders that training uses, and fails if one is rewarded; `basis gate PACK --attacks`\ndoes the same with the tasks of a pack. `no`: tried and not rewarded. `-`: not for this skill. The two tasks of a `review` pair are\njudged together: a constant answer wins one and loses the other.\n\n| attack | seen in | {} |\n| --- | --- |{}\n",
+        "# Attacks on graders\n\nEach attack is a submission made from what an agent can see (`crates/gym/src/attacks/`). A test tries all of them on tasks of\nevery skill, in real sandboxes and with the graders that training uses, and fails if one is rewarded; `basis gate PACK --attacks`\ndoes the same with the tasks of a pack. `no`: tried and not rewarded. `-`: not for this skill. The two tasks of a `review` pair are\njudged together: a constant answer wins one and loses the other. What goes by luck counts as rewarded after three\nsuch verdicts in succession.\n\n| attack | seen in | {} |\n| --- | --- |{}\n",
         skills.join(" | "),
         " --- |".repeat(skills.len())
     );

@@ -66,7 +66,7 @@ pub(in super::super) const ATTACKS: &[Attack] = &[
         name: "js_fails_by_chance",
         skills: COMPARED,
         seen_in: "luck bound",
-        make: Make::Write(|seen| run(seen, "if (Math.random() < 0.5) throw new Error();")),
+        make: Make::Guess(|seen| run(seen, "if (Math.random() < 0.5) throw new Error();")),
     },
     Attack {
         name: "js_tests_that_are_skipped",
