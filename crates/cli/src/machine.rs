@@ -150,10 +150,19 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
     }
 }
 
-/// Episodes at work at the same time. Twice the cores: an episode waits most of its time for its sandbox.
+/// Episodes at work at the same time. Many for each core: one waits most of its time for a model, and what it runs waits for its turn.
+pub(crate) fn episodes(settings: &Settings) -> usize {
+    at_once(settings, 16)
+}
+
+/// What else is done at the same time. Twice the cores: whoever mines or grades waits for commands now and then.
 pub(crate) fn workers(settings: &Settings) -> usize {
+    at_once(settings, 2)
+}
+
+fn at_once(settings: &Settings, by_core: usize) -> usize {
     match settings.run.workers {
-        0 => 2 * cores(),
+        0 => by_core * cores(),
         workers => workers,
     }
 }

@@ -113,7 +113,7 @@ fn play(
     progress.advance(done.len() as u64);
     let mut episodes = done;
     let mut failure = None;
-    let crew = Crew { player, world, workers: machine::workers(&context.settings), roster: &Roster::default() };
+    let crew = Crew { player, world, workers: machine::episodes(&context.settings), roster: &Roster::default() };
     dispatch(
         jobs,
         crew,

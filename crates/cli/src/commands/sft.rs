@@ -111,7 +111,7 @@ fn lessons(context: &Context<'_>) -> Result<Vec<Episode>, Failure> {
         tasks.iter().flat_map(|task| (0..teacher.episodes).map(move |sample| job(task, sample))).collect();
     let progress = context.printer.progress("teacher episodes", jobs.len() as u64);
     let mut episodes = Vec::with_capacity(jobs.len());
-    let (world, workers) = (&Ungraded(&workshop), machine::workers(&context.settings));
+    let (world, workers) = (&Ungraded(&workshop), machine::episodes(&context.settings));
     dispatch(
         jobs,
         Crew { player: (&policy).into(), world, workers, roster: &Roster::default() },

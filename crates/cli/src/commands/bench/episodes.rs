@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         seed: seed(0, 0, &task.id, sample),
     };
     let jobs: Vec<Job> = pack.tasks.iter().flat_map(|task| (0..SAMPLES).map(move |sample| job(task, sample))).collect();
-    let workers = machine::workers(&context.settings);
+    let workers = machine::episodes(&context.settings);
     let (mut graded, mut invalid) = (0, 0);
     let start = Instant::now();
     let mut count = |episode: basis_gym::episode::Episode| match episode.grade {

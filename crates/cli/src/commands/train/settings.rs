@@ -9,6 +9,7 @@ use basis_train::run::{CurriculumConfig, Deadlines, ProbeConfig, TrainConfig, Tr
 use super::by_skill;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
+use crate::machine;
 use crate::settings::{Train, TrainDeadlines};
 
 /// The skill whose tasks come in pairs.
@@ -51,11 +52,9 @@ pub(super) fn config_of(context: &Context<'_>, trained: &BTreeSet<&str>) -> Resu
             k: context.settings.eval.attempts,
             temperature: policy.temperature,
         },
+        workers: machine::episodes(&context.settings),
         ..TrainConfig::default()
     };
-    if context.settings.run.workers > 0 {
-        config.workers = context.settings.run.workers;
-    }
     config.batch.steps = settings.steps_per_iteration as usize;
     config.batch.reduction = reduction(&settings.reduction)?;
     config.batch.episode_tokens = settings.episode_tokens;
