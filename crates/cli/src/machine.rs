@@ -160,9 +160,9 @@ pub(crate) fn workers(settings: &Settings) -> usize {
     at_once(settings, 2)
 }
 
-fn at_once(settings: &Settings, by_core: usize) -> usize {
+fn at_once(settings: &Settings, per_core: usize) -> usize {
     match settings.run.workers {
-        0 => by_core * cores(),
+        0 => per_core * cores(),
         workers => workers,
     }
 }

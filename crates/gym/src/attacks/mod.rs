@@ -43,8 +43,8 @@ pub struct Attack {
 pub enum Make {
     /// Files and answer, written without running anything.
     Write(fn(&Seen<'_>) -> Option<Submission>),
-    /// The same, of submissions that go by luck: one that fails at random falls right in all runs of a grader now and then, whatever the
-    /// grader does. They are rewarded when they are again and again.
+    /// The same, of submissions that go by luck: what fails at random is right in all runs of a grader now and then, whatever the grader
+    /// does. Only when several verdicts in succession reward it has it been rewarded.
     Guess(fn(&Seen<'_>) -> Option<Submission>),
     /// Commands that run in the agent's sandbox, one per turn; what the last one shows is the answer.
     Act(fn(&Seen<'_>) -> Option<Vec<String>>),

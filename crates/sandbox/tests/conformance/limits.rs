@@ -43,9 +43,10 @@ pub(crate) fn a_memory_bomb_ends_alone(backend: &dyn Backend) {
     assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
     assert_eq!(run(sandbox.as_mut(), "exit 3").outcome, Outcome::Exited(3), "an old kill is not blamed again");
     let hold = "dd if=/dev/zero bs=60M count=1 | sleep 30";
-    let later = format!("touch begun; sleep 0.2; {hold} & {hold}");
+    let later = format!("touch begun; until [ -e go ]; do sleep 0.01; done; {hold} & {hold}");
     let daemon = format!("setsid sh -c '{later}' > /dev/null 2>&1 & until [ -e begun ]; do sleep 0.01; done");
     text(sandbox.as_mut(), &daemon);
+    sandbox.write("go", b"").expect("written");
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n", "nor is one that came between two commands");
 }
