@@ -140,10 +140,13 @@ pub(crate) fn marker() -> String {
 
 /// Shell text that starts a daemon in a session of its own, which sleeps for `marker` seconds.
 pub(crate) fn daemon(marker: &str) -> String {
+    daemon_that(&format!("exec sleep {marker}"))
+}
+
+/// The same, of one that does what `script` says.
+pub(crate) fn daemon_that(script: &str) -> String {
     // Before it has left the session of the command, the end of the command would be its end too.
-    format!(
-        "setsid sh -c 'mkdir /tmp/up; exec sleep {marker}' > /dev/null 2>&1 & until rmdir /tmp/up 2> /dev/null; do :; done"
-    )
+    format!("setsid sh -c 'mkdir /tmp/up; {script}' > /dev/null 2>&1 & until rmdir /tmp/up 2> /dev/null; do :; done")
 }
 
 /// The processes of the machine that sleep for `marker` seconds.

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use basis_sandbox::{Backend, Command, Outcome, SandboxError, Strength};
+use basis_sandbox::{Backend, Command, Outcome, Sandbox, SandboxError, ShellLine, Strength};
 
-use crate::fixture::{daemon, empty, eventually, fails, limited, marker, run, shell, sleepers, text};
+use crate::fixture::{
+    daemon, daemon_that, empty, eventually, fails, limited, marker, run, shell, sleepers, supported, text,
+};
 
 pub(crate) fn the_wall_limit_kills_everything(backend: &dyn Backend) {
     let (_layer, mut sandbox) = empty(backend);
@@ -42,13 +44,24 @@ pub(crate) fn a_memory_bomb_ends_alone(backend: &dyn Backend) {
     }
     assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n");
     assert_eq!(run(sandbox.as_mut(), "exit 3").outcome, Outcome::Exited(3), "an old kill is not blamed again");
-    let hold = "dd if=/dev/zero bs=60M count=1 | sleep 30";
-    let later = format!("touch begun; until [ -e go ]; do sleep 0.01; done; {hold} & {hold}");
-    let daemon = format!("setsid sh -c '{later}' > /dev/null 2>&1 & until [ -e begun ]; do sleep 0.01; done");
-    text(sandbox.as_mut(), &daemon);
-    sandbox.write("go", b"").expect("written");
-    std::thread::sleep(Duration::from_secs(1));
+    use_up_memory_between_commands(sandbox.as_mut());
     assert_eq!(text(sandbox.as_mut(), "echo alive"), "alive\n", "nor is one that came between two commands");
+    use_up_memory_between_commands(sandbox.as_mut());
+    if let Some(ended) = supported(sandbox.shell(&ShellLine::new("exit"), &mut |_, _| ())) {
+        assert_eq!(ended.output.outcome, Outcome::Exited(0), "nor on a shell");
+    }
+}
+
+/// A daemon takes more than there may be while no command runs, and is killed for it.
+fn use_up_memory_between_commands(sandbox: &mut dyn Sandbox) {
+    let marker = marker();
+    // Each touches all of it before it writes, which it never may.
+    let holds = "for i in 1 2; do { dd if=/dev/zero bs=60M count=1 > full; kill $s; } & done";
+    let script = format!("exec 3<> full; sleep {marker} & s=$!; until [ -e go ]; do sleep 0.01; done; {holds}; wait");
+    text(sandbox, &format!("rm -f go full; mkfifo full; {}", daemon_that(&script)));
+    eventually("it is there", || !sleepers(&marker).is_empty());
+    sandbox.write("go", b"").expect("written");
+    eventually("it is killed", || sleepers(&marker).is_empty());
 }
 
 pub(crate) fn memory_is_summed_over_processes(backend: &dyn Backend) {

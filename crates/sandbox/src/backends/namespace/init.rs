@@ -96,7 +96,7 @@ struct Init<'a> {
     running: Option<i32>,
     /// The shell that stays alive.
     shell: Option<i32>,
-    /// Whether everything is being killed for its memory.
+    /// Whether a command or a shell is being killed for its memory, with everything else.
     out_of_memory: bool,
     /// Whether there were as many processes as there may be since the command started.
     crowded: bool,
@@ -141,8 +141,7 @@ impl<'a> Init<'a> {
         match request {
             BoxRequest::Start | BoxRequest::Begin(_) | BoxRequest::More | BoxRequest::Make(_) | BoxRequest::Filled => {}
             BoxRequest::Execute { argv, env, cwd } => {
-                // What came of earlier commands is not blamed on this one.
-                (self.out_of_memory, self.crowded) = (false, false);
+                self.crowded = false;
                 match self.start_command(&argv, &env, cwd.as_deref(), descriptors) {
                     Ok(pid) => self.running = Some(pid),
                     Err(failure) => self.reply(&BoxReply::Failed(failure)),
@@ -225,7 +224,8 @@ impl<'a> Init<'a> {
     /// Looks at what the kernel does not count on every machine.
     fn watch(&mut self) {
         if self.spec.watch.memory && watch::memory_in_use() > self.spec.limits.memory_bytes {
-            self.out_of_memory = true;
+            // Without a command and a shell there is nobody to be told.
+            self.out_of_memory = self.running.is_some() || self.shell.is_some();
             sys::kill_all();
         }
         self.crowded |= self.running.is_some() && self.is_crowded(0);
