@@ -51,7 +51,7 @@ pub fn blow(workshop: &Workshop, attack: &Attack, task: &Task) -> Option<Blow> {
 pub(super) fn last(strikes: usize, mut strike: impl FnMut() -> Option<Blow>) -> Option<Blow> {
     let mut blow = strike()?;
     for _ in 1..strikes {
-        if reward(&blow).is_none_or(|reward| reward <= least_reward(&blow)) {
+        if !pays(&blow) {
             break;
         }
         blow = strike()?;
@@ -89,7 +89,7 @@ pub fn rewarded(blows: &[Blow]) -> Vec<&Blow> {
     let earns = |blow: &&Blow| match (reward(blow), pairs.get(&(blow.attack.as_str(), blow.pair.as_str()))) {
         (None, _) => true,
         (Some(_), Some((sum, count))) => *sum > count / 2.0,
-        (Some(reward), None) => reward > least_reward(blow),
+        (Some(_), None) => pays(blow),
     };
     blows.iter().filter(earns).collect()
 }
@@ -101,8 +101,10 @@ fn reward(blow: &Blow) -> Option<f64> {
     }
 }
 
-fn least_reward(blow: &Blow) -> f64 {
-    skills::find(&blow.skill).map_or(0.0, |skill| skill.least_reward())
+/// Whether more than the least of the skill was given.
+fn pays(blow: &Blow) -> bool {
+    let least = skills::find(&blow.skill).map_or(0.0, |skill| skill.least_reward());
+    reward(blow).is_some_and(|reward| reward > least)
 }
 
 fn result(attack: &Attack, task: &Task, grade: Grade) -> Blow {
